@@ -1,0 +1,242 @@
+// Package study turns a workflow into a plan: the finite list of steps to
+// compute, in dependency order, each named by a digest of everything that can
+// influence its result.
+//
+// The one thing to know: a plan is a pure function of the workflow, the
+// schemas of the components and the digests of the sources. It starts no
+// process and reads no data itself; what it needs to know of the world comes
+// through Catalog. It does not say how steps are carried out: package runner
+// does.
+package study
+
+import (
+	"context"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/sdk"
+)
+
+// Stage is the kind of work a step does. Stages are listed in plan order.
+type Stage string
+
+// The stages of a study.
+const (
+	StageLoad    Stage = "load"    // loader → parts queries, corpus, qrels, pairs, counts
+	StageMix     Stage = "mix"     // pairs of loaders → parts pairs, lineage
+	StageTrain   Stage = "train"   // pairs → part model (a directory)
+	StagePool    Stage = "pool"    // queries, corpus, qrels → part pool
+	StageCheck   Stage = "check"   // leakage: pairs, queries, corpus, pools → part leakage
+	StageEncode  Stage = "encode"  // queries or corpus (one language), model → part vectors (.npy)
+	StageIndex   Stage = "index"   // vectors → part index (a directory)
+	StageSearch  Stage = "search"  // index, documents, queries, pool → part ranking
+	StageMeasure Stage = "measure" // ranking, pool → part values
+	StageCollect Stage = "collect" // values and lineage of all cells → part records
+	StageAnalyse Stage = "analyse" // records → parts summary, claims
+	StageReport  Stage = "report"  // summary, records → part report (a directory)
+)
+
+// Stages lists the stages in plan order.
+var Stages = []Stage{StageLoad, StageMix, StageTrain, StagePool, StageCheck, StageEncode, StageIndex, StageSearch, StageMeasure, StageCollect, StageAnalyse, StageReport}
+
+// Plan is everything a study will compute.
+type Plan struct {
+	Name                     string // of the workflow file, without .hcl
+	Title                    string
+	Question                 string
+	Axes                     []Axis
+	Blocks                   []Block // instance counts, in file order
+	Steps                    []*Step // in an order in which each follows its inputs
+	Cells                    []*Cell
+	Analyses                 []Analysis
+	Claims                   []Claim
+	Partial                  bool            // a filter (-only) left out part of the grid
+	FullCells                int             // how many cells the whole grid has
+	Inputs                   map[string]any  // variables, as decided, for the record
+	Warnings                 hcl.Diagnostics // what the author should know and nothing is refused for
+	Collect, Analyse, Report *Step
+}
+
+// Axis is one axis of the grid; Labels are its values in order.
+type Axis struct {
+	Name   string   `json:"name"`
+	Role   string   `json:"role"`
+	Labels []string `json:"labels"`
+}
+
+// Block counts the instances of one block.
+type Block struct {
+	Address   string   `json:"address"` // encoder.student
+	Instances int      `json:"instances"`
+	Axes      []string `json:"axes"`
+	// By counts instances per alternative, where a block has several
+	// ("student" 432, "untrained" 144); nil otherwise.
+	By map[string]int `json:"by,omitempty"`
+}
+
+// Component identifies what carries a step out. Plugin, Version and Path are
+// not part of any digest; Tree is, and is empty for bundled components.
+type Component struct {
+	Kind        sdk.Kind
+	Plugin      string
+	Name        string
+	Revision    int
+	Determinism sdk.Determinism
+	Version     string
+	Tree        cas.Digest
+}
+
+// Input is one part of an earlier step's result.
+type Input struct {
+	Role string // what the step takes it for: "pairs", "exclude", "model", "queries"…
+	Step *Step
+	Part string // the name of the output
+}
+
+// Step is one thing to compute.
+type Step struct {
+	Stage  Stage
+	Label  string // for people: "train student size=m languages=4 draw=2"
+	Block  string // the block it comes from: "encoder.student"
+	Recipe cas.Digest
+	// Preimage is the canonical JSON that Recipe is the digest of.
+	Preimage []byte
+	// ActionArgs is the canonical JSON of what enters the action digest beside
+	// the contents of the inputs: stage, component and revision, output
+	// arguments, source digests.
+	ActionArgs []byte
+
+	Component *Component // nil for host steps
+	Config    []byte     // JSON object for the component: output, performance and source options
+	Train     []byte     // JSON object for the train block; train steps only
+	Sources   []SourceDigest
+
+	Mix   *Mixture   // StageMix
+	Pool  *Pool      // StagePool
+	Texts *Selection // StageEncode
+	Leak  *Leakage   // StageCheck
+	Depth int        // StageSearch
+
+	Inputs []Input
+	After  []*Step // must have succeeded before; not part of the digest
+	Range  hcl.Range
+	Weight float64 // rough cost, in any unit, for progress
+}
+
+// SourceDigest is one file a loader reads. Path is not part of any digest.
+type SourceDigest struct {
+	Name   string     `json:"name"`
+	Digest cas.Digest `json:"digest"`
+	Path   string     `json:"-"`
+}
+
+// Mixture says which training pairs to take. Inputs: "pairs" (one or more
+// loads, in order), "exclude_queries" and "exclude_corpus" (any number).
+type Mixture struct {
+	Languages []string           `json:"languages"` // sorted
+	Pivot     string             `json:"pivot"`
+	Pairs     int                `json:"pairs"`
+	Share     string             `json:"share"` // even, exponent, weights
+	Exponent  float64            `json:"exponent,omitempty"`
+	Weights   map[string]float64 `json:"weights,omitempty"`
+	Pairing   string             `json:"pairing"`         // aligned, shuffled
+	Kinds     []string           `json:"kinds,omitempty"` // of pair; empty: all
+	Seed      string             `json:"seed"`            // canonical text of the seed value
+}
+
+// Pool says which candidates a task searches. Inputs: queries, corpus, qrels.
+type Pool struct {
+	QueryLanguage  string `json:"query_language"`
+	CorpusLanguage string `json:"corpus_language"`
+	Size           int    `json:"size"`    // candidates, gold included; 0: the whole corpus
+	Queries        int    `json:"queries"` // 0: all
+	Seed           int64  `json:"seed"`
+}
+
+// Selection picks the texts of one language from a loader's part, in the
+// part's order. Inputs: "texts" (part queries or corpus), "model" if trained.
+type Selection struct {
+	Role     sdk.Role `json:"role"`
+	Language string   `json:"language"`
+}
+
+// Leakage checks that no query of the pools, nor its relevant documents, are
+// among the training pairs, by normalised text. Inputs: pairs, queries,
+// corpus, pool (one per seed).
+type Leakage struct {
+	Mode string `json:"mode"` // error, warn
+}
+
+// Cell is one retrieval instance: what one row of the results is about.
+type Cell struct {
+	ID             cas.Digest
+	Retrieval      string
+	Encoder        string // the block's name
+	Component      string
+	Task           string
+	Index          string
+	Metric         string
+	Axes           map[string]string
+	QueryLanguage  string
+	CorpusLanguage string
+	PoolSize       int
+	Runs           []CellRun // one per pool seed
+	Mix, Train     *Step     // nil when the encoder is not trained
+	Queries        *Step     // the encode step of the queries: its record has the EncoderInfo
+}
+
+// CellRun is what a cell computes for one pool seed.
+type CellRun struct {
+	Seed                  int64
+	Pool, Search, Measure *Step
+}
+
+// Analysis is one analysis block.
+type Analysis struct {
+	Name      string
+	Retrieval string
+	Measure   string
+	Baseline  string // encoder block name; ""
+	Range     hcl.Range
+}
+
+// Claim is one claim block: one comparison over estimands.
+type Claim struct {
+	Name      string
+	Analysis  string
+	Statement string
+	Holds     string // source text of the comparison
+	Left      *Expr
+	Op        string // ">", "<", ">=", "<="
+	Right     *Expr
+	Margin    float64
+	Range     hcl.Range
+}
+
+// Expr is an arithmetic expression over estimands: a call, a number, or an
+// operation on other expressions.
+type Expr struct {
+	Call  string   `json:"call,omitempty"` // slope, ame, mean, diff
+	Args  []string `json:"args,omitempty"`
+	Num   float64  `json:"num,omitempty"`
+	Op    string   `json:"op,omitempty"` // + - * / neg
+	Left  *Expr    `json:"left,omitempty"`
+	Right *Expr    `json:"right,omitempty"`
+}
+
+// Catalog is what a plan may ask about the world.
+type Catalog interface {
+	// Component returns the declaration of a component.
+	Component(kind sdk.Kind, name string) (Component, sdk.Info, bool)
+	// Names lists the components of a kind, sorted.
+	Names(kind sdk.Kind) []string
+	// Validate lets the component check its arguments. train is nil where
+	// there is no train block.
+	Validate(ctx context.Context, c Component, config, train []byte) (sdk.Diagnostics, error)
+	// Sources lists and hashes the files a loader will read.
+	Sources(ctx context.Context, c Component, config []byte) ([]SourceDigest, error)
+	// Inspect returns what the loader's collection holds. recipe is that of
+	// the load step: results are cached under it.
+	Inspect(ctx context.Context, c Component, config []byte, recipe cas.Digest) (*sdk.Inspection, error)
+}
