@@ -1,0 +1,150 @@
+// Package ir evaluates rankings: relevance judgments, runs, their TREC files,
+// and the field's measures with the field's exact values.
+//
+// Measures are spelled as ir_measures spells them (nDCG@10, AP(rel=2)@100) and
+// defined as trec_eval defines them. The one thing to know is the tie rule:
+// the order in which a ranking arrives means nothing. It is sorted by score,
+// highest first, and equal scores by document id, highest first in byte order.
+// trec_eval ignores ranks in the same way. It compared scores as 32-bit floats
+// up to version 9 and compares 64-bit floats since version 10; see [Ties].
+//
+// The package computes no statistics over queries but the mean, and knows
+// neither texts nor languages.
+package ir
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// QueryID names a query; trec_eval says topic or qid.
+type QueryID string
+
+// DocID names a document; trec_eval says docno.
+type DocID string
+
+// Judgments are the judged documents of one query with their grades. A grade
+// of 1 or more means relevant, 0 not relevant; a negative grade counts as not
+// relevant. A document that is absent was not judged, which counts as not
+// relevant as well.
+type Judgments map[DocID]int
+
+// Qrels are the judgments of a set of queries.
+type Qrels map[QueryID]Judgments
+
+// Queries returns the judged queries in byte order.
+func (q Qrels) Queries() []QueryID { return sortedKeys(q) }
+
+// Hit is one retrieved document.
+type Hit struct {
+	Doc   DocID
+	Score float64
+}
+
+// Ranking holds the hits of one query. Its order carries no meaning until Sort
+// has been called.
+type Ranking []Hit
+
+// Check reports the first fault that makes a ranking impossible to evaluate: a
+// score that is NaN or a document that occurs twice.
+func (r Ranking) Check() error {
+	return r.check(make(map[DocID]struct{}, len(r)))
+}
+
+// check is Check with a map of the caller, which it clears first.
+func (r Ranking) check(seen map[DocID]struct{}) error {
+	clear(seen)
+	for i, h := range r {
+		if math.IsNaN(h.Score) {
+			return fmt.Errorf("document %q has the score NaN, which has no place in a ranking", h.Doc)
+		}
+		seen[h.Doc] = struct{}{}
+		if len(seen) != i+1 {
+			return fmt.Errorf("document %q occurs twice; a ranking holds each document once", h.Doc)
+		}
+	}
+	return nil
+}
+
+// Sort puts the ranking into the order that measures see: best score first,
+// equal scores by document id in descending byte order, equal meaning what t
+// says. No score may be NaN.
+func (r Ranking) Sort(t Ties) { slices.SortFunc(r, t.compare()) }
+
+// Run is what a system retrieved for a set of queries. Tag names the system;
+// it is the last column of a TREC run file.
+type Run struct {
+	Tag      string
+	Rankings map[QueryID]Ranking
+}
+
+// Queries returns the queries of the run in byte order.
+func (r Run) Queries() []QueryID { return sortedKeys(r.Rankings) }
+
+func sortedKeys[V any](m map[QueryID]V) []QueryID {
+	keys := make([]QueryID, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Ties says when two scores are equal. Equal scores are always ordered by
+// document id, descending in byte order.
+type Ties int
+
+const (
+	// Trec10 compares scores as 64-bit floats, as trec_eval 10 does.
+	Trec10 Ties = iota
+	// Trec9 rounds scores to 32-bit floats first, as trec_eval up to 9.0.8
+	// does: scores that agree in about seven digits become ties.
+	Trec9
+)
+
+var tiesNames = [...]string{Trec10: "trec10", Trec9: "trec9"}
+
+func (t Ties) String() string {
+	if t < 0 || int(t) >= len(tiesNames) {
+		return fmt.Sprintf("Ties(%d)", int(t))
+	}
+	return tiesNames[t]
+}
+
+// ParseTies is the inverse of [Ties.String].
+func ParseTies(s string) (Ties, error) {
+	for t, name := range tiesNames {
+		if s == name {
+			return Ties(t), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown tie mode %q: want %s", s, strings.Join(tiesNames[:], " or "))
+}
+
+// compare returns the order of hits under t, for sorting.
+func (t Ties) compare() func(a, b Hit) int {
+	if t == Trec9 {
+		return func(a, b Hit) int {
+			x, y := float32(a.Score), float32(b.Score)
+			switch {
+			case x > y:
+				return -1
+			case x < y:
+				return 1
+			}
+			return cmp.Compare(b.Doc, a.Doc)
+		}
+	}
+	return func(a, b Hit) int {
+		switch {
+		case a.Score > b.Score:
+			return -1
+		case a.Score < b.Score:
+			return 1
+		}
+		return cmp.Compare(b.Doc, a.Doc)
+	}
+}
