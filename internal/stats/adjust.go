@@ -1,0 +1,46 @@
+package stats
+
+import "sort"
+
+// Holm returns p values adjusted for their number, in the given order:
+// p₍ⱼ₎·(m−j+1), never falling, at most 1 (Holm 1979). Equal p values get equal
+// adjusted ones.
+func Holm(p []float64) []float64 {
+	order := ascending(p)
+	out := make([]float64, len(p))
+	var running float64
+	for j, i := range order {
+		running = max(running, min(1, p[i]*float64(len(p)-j)))
+		out[i] = running
+	}
+	return out
+}
+
+// HolmSteps returns for each p value the share of alpha at which Holm's
+// procedure judges it: alpha/(m−j+1) while it rejects, and from the first
+// that it does not reject on, that one's share for all.
+func HolmSteps(p []float64, alpha float64) []float64 {
+	order := ascending(p)
+	out := make([]float64, len(p))
+	stopped := 0.0
+	for j, i := range order {
+		a := alpha / float64(len(p)-j)
+		if stopped == 0 && p[i] > a {
+			stopped = a
+		}
+		if stopped > 0 {
+			a = stopped
+		}
+		out[i] = a
+	}
+	return out
+}
+
+func ascending(p []float64) []int {
+	order := make([]int, len(p))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return p[order[a]] < p[order[b]] })
+	return order
+}

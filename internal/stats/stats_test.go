@@ -1,0 +1,228 @@
+package stats
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func near(t *testing.T, what string, got, want, tol float64) {
+	t.Helper()
+	if !(math.Abs(got-want) <= tol) {
+		t.Errorf("%s: got %.12g, want %.12g", what, got, want)
+	}
+}
+
+func TestTQuantile(t *testing.T) {
+	// R: qt(.975, c(2, 9, 28.5, 76)), pt(-2.977301061, 9)
+	near(t, "2 df", TQuantile(0.975, 2), 4.30265272974946, 1e-9)
+	near(t, "9 df", TQuantile(0.975, 9), 2.2621571628, 1e-9)
+	near(t, "1e12 df", TQuantile(0.975, 1e12), 1.959963984540054, 1e-9)
+	near(t, "p", 2*TUpper(2.9773010610, 9), .0155174083, 1e-9)
+	near(t, "p, many df", TUpper(1.959963984540054, 1e12), .025, 1e-12)
+	near(t, "far tail", TUpper(24.339924, 19)*2, 8.7276577e-16, 1e-21)
+	for _, bad := range []float64{TQuantile(0.975, 0), TQuantile(1, 3), TUpper(1, -1)} {
+		if !math.IsNaN(bad) {
+			t.Errorf("want NaN, got %g", bad)
+		}
+	}
+	if got := TUpper(math.Inf(1), 3); got != 0 {
+		t.Errorf("t = +Inf: got %g", got)
+	}
+}
+
+func TestHill(t *testing.T) {
+	p := []float64{.5, .25, .125, .125}
+	near(t, "0", Hill(p, 0), 4, 1e-12)
+	near(t, "½", Hill(p, .5), 3.6642135624, 1e-9)
+	near(t, "1", Hill(p, 1), 3.3635856610, 1e-9)
+	near(t, "2", Hill(p, 2), 2.9090909091, 1e-9)
+	near(t, "∞", Hill(p, math.Inf(1)), 2, 1e-12)
+	near(t, "nothing", Hill(nil, 1), 0, 0)
+	near(t, "zero shares", Hill([]float64{3, 0, 0}, 1), 1, 1e-12)
+	// The published training mixture of WebFAQ, in thousands of pairs.
+	mix := []float64{256, 192, 192, 192, 192, 192, 192, 192, 128, 128, 128, 64, 64, 64, 64, 64, 64, 64, 64, 64}
+	near(t, "WebFAQ 1", Hill(mix, 1), 17.628316, 1e-6)
+	near(t, "WebFAQ 2", Hill(mix, 2), 16, 1e-12)
+}
+
+func TestHolm(t *testing.T) {
+	for _, c := range []struct{ p, want []float64 }{
+		{[]float64{.01, .02, .03, .04, .05}, []float64{.05, .08, .09, .09, .09}},
+		{[]float64{.3, .001, .040, .010, .012}, []float64{.3, .005, .08, .04, .04}},
+		{nil, nil},
+	} {
+		got := Holm(c.p)
+		for i := range c.want {
+			near(t, "holm", got[i], c.want[i], 1e-12)
+		}
+	}
+}
+
+// A claim is rejected at its step exactly where its adjusted p is at most alpha.
+func TestHolmSteps(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		p := make([]float64, 1+rng.IntN(6))
+		for i := range p {
+			p[i] = rng.Float64() * rng.Float64() * 0.1
+		}
+		adj, steps := Holm(p), HolmSteps(p, 0.05)
+		for i := range p {
+			if (p[i] <= steps[i]) != (adj[i] <= 0.05) {
+				t.Fatalf("p %v: step %g of %g, adjusted %g", p, steps[i], p[i], adj[i])
+			}
+		}
+	}
+}
+
+func TestFieller(t *testing.T) {
+	low, high, ok := Fieller(.10, .25, .04*.04, .03*.03, 0, 2.262)
+	if !ok {
+		t.Fatal("unbounded")
+	}
+	near(t, "low", low, .0379336, 5e-7)
+	near(t, "high", high, .8256985, 5e-7)
+	if _, _, ok := Fieller(.1, .05, .0016, .0009, 0, 2.262); ok {
+		t.Error("a denominator within its noise must be unbounded")
+	}
+}
+
+func TestLinks(t *testing.T) {
+	near(t, "empirical logit at 0", EmpiricalLogit(0, 20), math.Log(.5/20.5), 1e-12)
+	near(t, "empirical logit at 1", EmpiricalLogit(1, 20), -math.Log(.5/20.5), 1e-12)
+	for _, x := range []float64{-800, -3, 0, .7, 800} {
+		near(t, "expit", Expit(x)+Expit(-x), 1, 1e-15)
+	}
+	near(t, "inverse", Expit(Logit(.3)), .3, 1e-15)
+	near(t, "slope", ExpitSlope(1.3), (Expit(1.3+1e-6)-Expit(1.3-1e-6))/2e-6, 1e-9)
+}
+
+// Longley's data with the certified values of NIST's StRD: a badly conditioned
+// design.
+func TestOLSLongley(t *testing.T) {
+	rows := [][]float64{
+		{60323, 83.0, 234289, 2356, 1590, 107608, 1947}, {61122, 88.5, 259426, 2325, 1456, 108632, 1948},
+		{60171, 88.2, 258054, 3682, 1616, 109773, 1949}, {61187, 89.5, 284599, 3351, 1650, 110929, 1950},
+		{63221, 96.2, 328975, 2099, 3099, 112075, 1951}, {63639, 98.1, 346999, 1932, 3594, 113270, 1952},
+		{64989, 99.0, 365385, 1870, 3547, 115094, 1953}, {63761, 100.0, 363112, 3578, 3350, 116219, 1954},
+		{66019, 101.2, 397469, 2904, 3048, 117388, 1955}, {67857, 104.6, 419180, 2822, 2857, 118734, 1956},
+		{68169, 108.4, 442769, 2936, 2798, 120445, 1957}, {66513, 110.8, 444546, 4681, 2637, 121950, 1958},
+		{68655, 112.6, 482704, 3813, 2552, 123366, 1959}, {69564, 114.2, 502601, 3931, 2514, 125368, 1960},
+		{69331, 115.7, 518173, 4806, 2572, 127852, 1961}, {70551, 116.9, 554894, 4007, 2827, 130081, 1962},
+	}
+	x := make([][]float64, 7)
+	var y []float64
+	for _, r := range rows {
+		y = append(y, r[0])
+		x[0] = append(x[0], 1)
+		for j := 1; j < 7; j++ {
+			x[j] = append(x[j], r[j])
+		}
+	}
+	fit, err := OLS(y, x...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []float64{-3482258.63459582, 15.0618722713733, -0.358191792925910e-01, -2.02022980381683, -1.03322686717359, -0.511041056535807e-01, 1829.15146461355}
+	for j, w := range want {
+		near(t, "coefficient", fit.Coef[j]/w, 1, 1e-8)
+	}
+	near(t, "sigma", fit.Sigma, 304.854073561965, 1e-6)
+	near(t, "SE of the constant", fit.SE[0]/890420.383607373, 1, 1e-8)
+	near(t, "R²", fit.R2, 0.995479004577296, 1e-11)
+
+	if _, err := OLS(y, x[0], x[1], x[1]); err == nil {
+		t.Error("a repeated column must be refused")
+	}
+}
+
+func TestBasisAliased(t *testing.T) {
+	// log2 of K and of T = 200·K: the same axis but for a constant.
+	var k, pairs []float64
+	for _, v := range []float64{1, 3, 12, 48} {
+		k = append(k, math.Log2(v))
+		pairs = append(pairs, math.Log2(200*v))
+	}
+	b := NewBasis(4)
+	b.Add([]float64{1, 1, 1, 1})
+	b.Add(k)
+	if b.SlopeWeights(pairs) != nil {
+		t.Error("want nil weights for an aliased column")
+	}
+	if got := b.Rank(); got != 2 {
+		t.Errorf("rank %d, want 2", got)
+	}
+}
+
+// A crossed fit with only a constant is the crossed mean, and the jackknife of
+// a mean has the same two parts.
+func TestCrossedForms(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const units, langs = 5, 7
+	m := make([][]float64, units)
+	ones := make([]float64, units)
+	w := make([]float64, units)
+	for u := range m {
+		ones[u], w[u] = 1, 1.0/units
+		for range langs {
+			m[u] = append(m[u], rng.NormFloat64())
+		}
+	}
+	a := CrossedMean(m)
+	b := NewBasis(units)
+	b.Add(ones)
+	c := FitCrossed(m, b).Contrast(w)
+	j, ok := Jackknife(units, langs, 1, func(skipU, skipL int) (float64, bool) {
+		var s, n float64
+		for u := range m {
+			for l := range m[u] {
+				if u != skipU && l != skipL {
+					s += m[u][l]
+					n++
+				}
+			}
+		}
+		return s / n, true
+	})
+	if !ok {
+		t.Fatal("jackknife")
+	}
+	for _, o := range []Crossed{c, j} {
+		near(t, "value", o.Value, a.Value, 1e-13)
+		near(t, "languages", o.VLang, a.VLang, 1e-13)
+		near(t, "units", o.VUnit, a.VUnit, 1e-13)
+		near(t, "df", o.DFUnit, a.DFUnit, 0)
+	}
+	near(t, "rest", c.VRest, a.VRest, 1e-13)
+}
+
+// The three parts must average to what the components say.
+func TestCrossedUnbiased(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 6))
+	const units, langs, reps = 4, 6, 20000
+	const sl, su, se = .3, .2, .5
+	var vl, vu, ve float64
+	for range reps {
+		m := make([][]float64, units)
+		l := make([]float64, langs)
+		for i := range l {
+			l[i] = sl * rng.NormFloat64()
+		}
+		for u := range m {
+			x := su * rng.NormFloat64()
+			m[u] = make([]float64, langs)
+			for i := range l {
+				m[u][i] = l[i] + x + se*rng.NormFloat64()
+			}
+		}
+		c := CrossedMean(m)
+		vl += c.VLang / reps
+		vu += c.VUnit / reps
+		ve += c.VRest / reps
+	}
+	rest := se * se / (units * langs)
+	near(t, "languages", vl, sl*sl/langs+rest, .001)
+	near(t, "units", vu, su*su/units+rest, .001)
+	near(t, "rest", ve, rest, .0003)
+}
