@@ -125,6 +125,10 @@ type Inspection struct {
 	Pairs     []InspectedPair
 	Qrels     int
 	Counts    map[string]int
+
+	// Judgments lists the qrels. It may be nil where Qrels is not 0: then a
+	// query counts as judged with the documents of its own group.
+	Judgments []Qrel
 }
 
 // InspectedText is a text without its words.
@@ -132,6 +136,7 @@ type InspectedText struct {
 	ID       string
 	Language Language
 	Group    string
+	Origin   string
 	Hash     uint64
 	Empty    bool
 }
