@@ -1,0 +1,273 @@
+package ir
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func TestReadRun(t *testing.T) {
+	got, err := ReadRun(strings.NewReader("\ufeff# a comment\r\n"+
+		"q1 Q0 d1 1 2.5 sys more junk\r\n"+
+		"\n \t\n"+
+		"  # another, indented\n"+
+		"q2\tQ0\td1\t1\t-1e-3\tsys\n"+
+		"q1 Q0 #d2 7 2.5\u00a0x? 3"), "x.run")
+	if err == nil {
+		t.Errorf("a score with a trailing non-breaking space was taken: %v", got)
+	}
+	got, err = ReadRun(strings.NewReader("\ufeff# a comment\r\n"+
+		"q1 Q0 d1 1 2.5 sys more junk\r\n"+
+		"\n \t\n"+
+		"  # another, indented\n"+
+		"q2\tQ0\td1\t1\t-1e-3\tsys\n"+
+		"q1 \v\fQ0 #d\u00a02 rank inf last"), "x.run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Run{Tag: "last", Rankings: map[QueryID]Ranking{
+		"q1": {{"d1", 2.5}, {"#d\u00a02", math.Inf(1)}},
+		"q2": {{"d1", -0.001}},
+	}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestReadQrels(t *testing.T) {
+	got, err := ReadQrels(strings.NewReader("#c\n301 0 a 1\r\n 302\tQ0  a -1 \n\n301 0 #b 02"), "x.qrels")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Qrels{"301": {"a": 1, "#b": 2}, "302": {"a": -1}}, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Every mistake is found, located and said at once.
+func TestReadRunFaults(t *testing.T) {
+	_, err := ReadRun(strings.NewReader(`q1 Q0 d1 1 2 t
+q1 Q0 d2 2 1
+q1 Q0 d3 3 abc t
+q2 Q0 d1 1 2 t
+q1 Q0 d4 4 NaN t
+q1 Q0 d1 5 1 t
+q1 Q0 d5 6 1e999 t
+q1 Q0 d6 7 1.5x t
+q1 Q0 d1 8 0 t
+alone
+q1 Q0 d`+"\x00"+`7 9 1 t
+`), "bad.run")
+	want := `bad.run:2: want 6 fields (query, iteration, document, rank, score, tag), got 5
+bad.run:3: the score must be a number, got "abc"
+bad.run:5: the score is NaN, which has no place in a ranking
+bad.run:6: document "d1" occurs twice for query "q1", first on line 1
+bad.run:7: the score "1e999" is beyond the range of a 64-bit float
+bad.run:8: the score must be a number, got "1.5x"
+bad.run:9: document "d1" occurs twice for query "q1", first on line 1
+bad.run:10: want 6 fields (query, iteration, document, rank, score, tag), got 1
+bad.run:11: the line holds a NUL byte; is this a text file?`
+	var e *ReadError
+	if !errors.As(err, &e) {
+		t.Fatalf("want a *ReadError, got %v", err)
+	}
+	if diff := cmp.Diff(want, e.Error()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestReadQrelsFaults(t *testing.T) {
+	_, err := ReadQrels(strings.NewReader(`q1 0 d1 1
+q1 0 d2
+q1 0 d3 1.5
+q1 0 d1 1
+q1 0 d4 1 more
+q1 0 d5 yes
+q2 0 d1 99999999999999999999
+`), "bad.qrels")
+	want := `bad.qrels:2: want 4 fields (query, iteration, document, grade), got 3
+bad.qrels:3: the grade must be a whole number, got "1.5"
+bad.qrels:4: document "d1" is judged twice for query "q1"
+bad.qrels:5: want 4 fields (query, iteration, document, grade), got more
+bad.qrels:6: the grade must be a whole number, got "yes"
+bad.qrels:7: the grade must be a whole number, got "99999999999999999999"`
+	if err == nil {
+		t.Fatal("want an error")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+func TestReadOddFiles(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"empty":         {"", "x: the file holds no "},
+		"only comments": {"# nothing\n", "x: the file holds no "},
+		"a long line":   {"# first\n" + strings.Repeat("a", maxLine+1), "x:2: the line is longer than"},
+		"many faults":   {strings.Repeat("x\n", maxFaults+7), "\nx: and 7 more"},
+	} {
+		_, errQ := ReadQrels(strings.NewReader(c.text), "x")
+		_, errR := ReadRun(strings.NewReader(c.text), "x")
+		for _, err := range []error{errQ, errR} {
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: want %q, got %v", name, c.want, err)
+			}
+		}
+	}
+	broken := errors.New("the disk is gone")
+	if _, err := ReadRun(iotest.ErrReader(broken), "x"); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), "x:1: ") {
+		t.Errorf("want the reader's error with its place, got %v", err)
+	}
+	if _, err := ReadQrels(iotest.ErrReader(broken), "x"); !errors.Is(err, broken) {
+		t.Errorf("want the reader's error, got %v", err)
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a.qrels")
+	if err := os.WriteFile(path, []byte("q 0 d 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if q, err := LoadQrels(path); err != nil || q["q"]["d"] != 1 {
+		t.Errorf("got %v, %v", q, err)
+	}
+	if _, err := LoadRun(path); err == nil || !strings.HasPrefix(err.Error(), path+":1: want 6 fields") {
+		t.Errorf("want an error with the path, got %v", err)
+	}
+	if _, err := LoadRun(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("want ErrNotExist, got %v", err)
+	}
+}
+
+func TestWriteRun(t *testing.T) {
+	run := Run{Tag: "sys", Rankings: map[QueryID]Ranking{
+		"q2":  {{"a", 1}, {"b", 1}, {"c", 3}},
+		"q10": {{"x", 0.1}, {"y", math.Copysign(0, -1)}, {"z", 1e-300}, {"w", 0.1 + 1e-12}},
+	}}
+	var b bytes.Buffer
+	if err := WriteRun(&b, run, Trec10); err != nil {
+		t.Fatal(err)
+	}
+	want := `q10 Q0 w 1 0.100000000001 sys
+q10 Q0 x 2 0.1 sys
+q10 Q0 z 3 1e-300 sys
+q10 Q0 y 4 0 sys
+q2 Q0 c 1 3 sys
+q2 Q0 b 2 1 sys
+q2 Q0 a 3 1 sys
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	b.Reset()
+	if err := WriteRun(&b, run, Trec9); err != nil || !strings.HasPrefix(b.String(), "q10 Q0 x 1 0.1 sys\nq10 Q0 w 2 ") {
+		t.Errorf("32-bit ties: got %v\n%s", err, &b)
+	}
+	if run.Rankings["q2"][0].Doc != "a" {
+		t.Error("WriteRun sorted the caller's ranking")
+	}
+}
+
+func TestWriteRefuses(t *testing.T) {
+	one := func(q QueryID, d DocID, score float64, tag string) Run {
+		return Run{Tag: tag, Rankings: map[QueryID]Ranking{q: {{d, score}}}}
+	}
+	for name, run := range map[string]Run{
+		"no tag":          one("q", "d", 1, ""),
+		"space in tag":    one("q", "d", 1, "my system"),
+		"no query id":     one("", "d", 1, "t"),
+		"space in query":  one("q 1", "d", 1, "t"),
+		"comment query":   one("#q", "d", 1, "t"),
+		"marked query":    one("\ufeffq", "d", 1, "t"),
+		"newline in id":   one("q", "d\n1", 1, "t"),
+		"NUL in id":       one("q", "d\x00", 1, "t"),
+		"no document id":  one("q", "", 1, "t"),
+		"NaN":             one("q", "d", math.NaN(), "t"),
+		"document twice":  {Tag: "t", Rankings: map[QueryID]Ranking{"q": {{"d", 1}, {"d", 2}}}},
+		"vertical tab id": one("q", "a\vb", 1, "t"),
+	} {
+		if err := WriteRun(&bytes.Buffer{}, run, Trec10); err == nil {
+			t.Errorf("%s: want an error", name)
+		}
+	}
+	for _, q := range []Qrels{{"a b": {"d": 1}}, {"q": {"a b": 1}}, {"#q": {"d": 1}}} {
+		if err := WriteQrels(&bytes.Buffer{}, q); err == nil {
+			t.Errorf("%v: want an error", q)
+		}
+	}
+}
+
+// writable reports whether ids that were read can be written: all but a byte
+// order mark at the beginning of a query id.
+func writable[V any](m map[QueryID]V) bool {
+	for id := range m {
+		if strings.HasPrefix(string(id), "\ufeff") {
+			return false
+		}
+	}
+	return true
+}
+
+func FuzzReadRun(f *testing.F) {
+	f.Fuzz(func(t *testing.T, data []byte) {
+		run, err := ReadRun(bytes.NewReader(data), "fuzz")
+		if err != nil {
+			return
+		}
+		if len(run.Rankings) == 0 {
+			t.Fatal("a run without queries and without an error")
+		}
+		if !writable(run.Rankings) {
+			return
+		}
+		var b bytes.Buffer
+		if err := WriteRun(&b, run, Trec10); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadRun(bytes.NewReader(b.Bytes()), "written")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range run.Rankings {
+			r.Sort(Trec10)
+		}
+		if diff := cmp.Diff(run, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("read, written, read: (-want +got)\n%s", diff)
+		}
+	})
+}
+
+func FuzzReadQrels(f *testing.F) {
+	f.Fuzz(func(t *testing.T, data []byte) {
+		qrels, err := ReadQrels(bytes.NewReader(data), "fuzz")
+		if err != nil {
+			return
+		}
+		if len(qrels) == 0 {
+			t.Fatal("qrels without queries and without an error")
+		}
+		if !writable(qrels) {
+			return
+		}
+		var b bytes.Buffer
+		if err := WriteQrels(&b, qrels); err != nil {
+			t.Fatal(err)
+		}
+		again, err := ReadQrels(bytes.NewReader(b.Bytes()), "written")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(qrels, again); diff != "" {
+			t.Errorf("read, written, read: (-want +got)\n%s", diff)
+		}
+	})
+}
