@@ -46,8 +46,10 @@ func (o *options) Validate() error {
 		case err != nil:
 			return err
 		case first[m] != "":
-			diags = append(diags, sdk.Diagnostic{Path: []any{"measures", i}, Summary: "Duplicate measure",
-				Detail: fmt.Sprintf("%q is the same measure as %q before it; name each once.", text, first[m])})
+			diags = append(diags, sdk.Diagnostic{
+				Path: []any{"measures", i}, Summary: "Duplicate measure",
+				Detail: fmt.Sprintf("%q is the same measure as %q before it; name each once.", text, first[m]),
+			})
 		default:
 			first[m] = strings.TrimSpace(text)
 		}

@@ -27,18 +27,30 @@ type family struct {
 
 // families lists the measures, in the order in which messages name them.
 var families = []family{
-	{name: "nDCG", value: ndcg,
-		doc: "Normalised discounted cumulative gain: gain is the grade (linear; negative grades gain nothing), the discount is log2(rank+1), the ideal takes all judged documents. trec_eval: ndcg, ndcg_cut."},
-	{name: "RR", takesRel: true, value: reciprocalRank,
-		doc: "Reciprocal of the rank of the first relevant document; 0 without one. trec_eval: recip_rank, which has no cutoff."},
-	{name: "AP", takesRel: true, value: averagePrecision,
-		doc: "Precision at each relevant document retrieved, summed and divided by the number of relevant documents. trec_eval: map, map_cut."},
-	{name: "R", takesRel: true, needCutoff: true, value: recall,
-		doc: "Share of the relevant documents that is in the first k. trec_eval: recall."},
-	{name: "P", takesRel: true, needCutoff: true, value: precision,
-		doc: "Relevant documents in the first k, divided by k also where fewer were retrieved. trec_eval: P."},
-	{name: "Success", takesRel: true, needCutoff: true, value: success,
-		doc: "1 where a relevant document is in the first k, else 0. trec_eval: success."},
+	{
+		name: "nDCG", value: ndcg,
+		doc: "Normalised discounted cumulative gain: gain is the grade (linear; negative grades gain nothing), the discount is log2(rank+1), the ideal takes all judged documents. trec_eval: ndcg, ndcg_cut.",
+	},
+	{
+		name: "RR", takesRel: true, value: reciprocalRank,
+		doc: "Reciprocal of the rank of the first relevant document; 0 without one. trec_eval: recip_rank, which has no cutoff.",
+	},
+	{
+		name: "AP", takesRel: true, value: averagePrecision,
+		doc: "Precision at each relevant document retrieved, summed and divided by the number of relevant documents. trec_eval: map, map_cut.",
+	},
+	{
+		name: "R", takesRel: true, needCutoff: true, value: recall,
+		doc: "Share of the relevant documents that is in the first k. trec_eval: recall.",
+	},
+	{
+		name: "P", takesRel: true, needCutoff: true, value: precision,
+		doc: "Relevant documents in the first k, divided by k also where fewer were retrieved. trec_eval: P.",
+	},
+	{
+		name: "Success", takesRel: true, needCutoff: true, value: success,
+		doc: "1 where a relevant document is in the first k, else 0. trec_eval: success.",
+	},
 }
 
 // Name returns the measure's name without parameters: "nDCG".
@@ -121,7 +133,7 @@ func ParseMeasure(text string) (Measure, error) {
 	}
 	m := Measure{family: int8(f + 1), rel: 1}
 	fam := families[f]
-	ok := true
+	var ok bool
 
 	if hasParams {
 		if params, ok = strings.CutSuffix(strings.TrimSpace(params), ")"); !ok {
