@@ -38,20 +38,28 @@ func (b *balance) cellsOf(l int) []edge { return b.edges[b.first[l]:b.first[l+1]
 // "Semi-matchings for bipartite graphs and load balancing", 2006).
 func (m *mixer) balance(quotas []int) *balance {
 	b := &balance{load: make([]int, len(m.groups)), byGrp: make([][]int, len(m.groups)), first: make([]int, 1, len(m.langs)+1)}
+	type place struct {
+		tie  uint64
+		cell int
+	}
 	for l, cells := range m.cells {
-		turn := make([]int, len(cells))
+		turn := make([]place, len(cells))
 		for i := range turn {
-			turn[i] = i
+			g := m.groups[cells[i].group]
+			turn[i] = place{m.order("cell", m.langs[l], g.name, hex64(g.hash)), i}
 		}
-		slices.SortFunc(turn, func(x, y int) int {
-			return cmp.Or(cmp.Compare(cells[x].tie, cells[y].tie), m.groups[cells[x].group].compare(m.groups[cells[y].group]))
+		slices.SortFunc(turn, func(x, y place) int {
+			if x.tie != y.tie {
+				return cmp.Compare(x.tie, y.tie)
+			}
+			return m.groups[cells[x.cell].group].compare(m.groups[cells[y.cell].group])
 		})
-		for _, ci := range turn {
-			e := len(b.edges)
-			b.edges = append(b.edges, edge{group: cells[ci].group, cell: ci, edge: e})
-			b.room = append(b.room, len(cells[ci].rows))
+		for _, at := range turn {
+			e, c := len(b.edges), cells[at.cell]
+			b.edges = append(b.edges, edge{group: c.group, cell: at.cell, edge: e})
+			b.room = append(b.room, len(c.rows))
 			b.langOf = append(b.langOf, l)
-			b.byGrp[cells[ci].group] = append(b.byGrp[cells[ci].group], e)
+			b.byGrp[c.group] = append(b.byGrp[c.group], e)
 		}
 		b.first = append(b.first, len(b.edges))
 	}

@@ -153,12 +153,96 @@ func (e *ShuffleError) Error() string {
 	return fmt.Sprintf("%d pairs cannot be shuffled so that none keeps its partner: %d of them say the same thing; take more pairs or fewer languages", e.Pairs, e.Largest)
 }
 
-// SelectMixture chooses the training pairs of one cell.
+// Pairs are the training pairs of a collection, prepared for any number of
+// mixtures. It is not changed after NewPairs and safe for concurrent use.
+type Pairs struct {
+	keys   []Key
+	groups []groupKey
+	langs  map[[2]string]*langPairs // by language and pivot
+}
+
+// langPairs are the pairs of one language with one pivot.
+type langPairs struct {
+	cells []cell
+	left  []leftOut
+}
+
+// cell is what one language offers of one group.
+type cell struct {
+	group int
+	rows  []int
+}
+
+type leftOut struct {
+	row int
+	why byte // 'e' empty, 'x' excluded, 'd' duplicate
+}
+
+// NewPairs prepares pairs. Excluded are the texts of test sets.
+func NewPairs(keys []Key, excluded Hashes) *Pairs {
+	s := &Pairs{keys: keys, langs: map[[2]string]*langPairs{}}
+	type pairID struct {
+		l    *langPairs
+		kind string
+		a, b uint64
+	}
+	type cellID struct {
+		l     *langPairs
+		group int
+	}
+	seen := make(map[pairID]struct{}, len(keys))
+	groupAt := map[groupKey]int{}
+	cellAt := make(map[cellID]int, len(keys))
+	for row := range keys {
+		k := &keys[row]
+		l := s.langs[[2]string{k.LangA, k.LangB}]
+		if l == nil {
+			l = &langPairs{}
+			s.langs[[2]string{k.LangA, k.LangB}] = l
+		}
+		if k.HashA == 0 || k.HashB == 0 {
+			l.left = append(l.left, leftOut{row: row, why: 'e'})
+			continue
+		}
+		if excluded.Has(k.HashA) || excluded.Has(k.HashB) {
+			l.left = append(l.left, leftOut{row: row, why: 'x'})
+			continue
+		}
+		id := pairID{l, k.Kind, k.HashA, k.HashB}
+		if _, dup := seen[id]; dup {
+			l.left = append(l.left, leftOut{row: row, why: 'd'})
+			continue
+		}
+		seen[id] = struct{}{}
+		gk := groupOf(k)
+		g, ok := groupAt[gk]
+		if !ok {
+			g = len(s.groups)
+			groupAt[gk] = g
+			s.groups = append(s.groups, gk)
+		}
+		at, ok := cellAt[cellID{l, g}]
+		if !ok {
+			at = len(l.cells)
+			cellAt[cellID{l, g}] = at
+			l.cells = append(l.cells, cell{group: g})
+		}
+		l.cells[at].rows = append(l.cells[at].rows, row)
+	}
+	return s
+}
+
+// SelectMixture chooses the training pairs of one mixture; see Pairs.Select.
+func SelectMixture(keys []Key, excluded Hashes, p MixParams) (*Selection, error) {
+	return NewPairs(keys, excluded).Select(p)
+}
+
+// Select chooses the training pairs of one mixture.
 //
 // Candidates are the pairs with a language of the mixture on the A side, the
 // pivot on the B side and an allowed kind. Left out, and counted: pairs with
-// an empty side, pairs of which a side is in excluded, and pairs that repeat
-// one of the same language. Of the rest it takes exactly p.Pairs:
+// an empty side, pairs of which a side is excluded, and pairs that repeat
+// one of the same language and kind. Of the rest it takes exactly p.Pairs:
 //
 //   - over languages as p.Share says. Even shares differ by at most one, the
 //     odd pairs going to languages in seeded order; what a language cannot
@@ -171,13 +255,13 @@ func (e *ShuffleError) Error() string {
 // The result depends on the set of languages, not on their order, and on the
 // seed. Errors: *LanguageError, *BudgetError, *ShuffleError, or a plain error
 // for parameters that make no sense.
-func SelectMixture(keys []Key, excluded Hashes, p MixParams) (*Selection, error) {
+func (s *Pairs) Select(p MixParams) (*Selection, error) {
 	langs, err := p.check()
 	if err != nil {
 		return nil, err
 	}
-	m := newMixer(keys, excluded, &p, langs)
-	if err := m.complete(); err != nil {
+	m, err := s.mixer(&p, langs)
+	if err != nil {
 		return nil, err
 	}
 	quotas, err := m.quotas()
@@ -242,21 +326,12 @@ func (p *MixParams) check() ([]string, error) {
 
 // mixer holds the candidates of one mixture, by language and group.
 type mixer struct {
-	p     *MixParams
-	keys  []Key
-	langs []string // sorted
-	have  map[string]struct{}
-
-	counts []LanguageCount // per language
-	cells  [][]cell        // per language, in order of first row
+	p      *MixParams
+	keys   []Key
+	langs  []string // sorted
+	counts []LanguageCount
+	cells  [][]cell // per language; their groups count within this mixture
 	groups []groupKey
-}
-
-// cell is what one language offers of one group.
-type cell struct {
-	group int
-	rows  []int
-	tie   uint64 // place in the seeded order
 }
 
 type groupKey struct {
@@ -271,65 +346,67 @@ func groupOf(k *Key) groupKey {
 	return groupKey{hash: k.HashB}
 }
 
-func newMixer(keys []Key, excluded Hashes, p *MixParams, langs []string) *mixer {
-	m := &mixer{p: p, keys: keys, langs: langs, have: map[string]struct{}{}}
-	m.counts = make([]LanguageCount, len(langs))
-	m.cells = make([][]cell, len(langs))
-	at := make(map[string]int, len(langs))
-	for i, l := range langs {
-		at[l] = i
-		m.counts[i].Language = l
+func (s *Pairs) mixer(p *MixParams, langs []string) (*mixer, error) {
+	m := &mixer{p: p, keys: s.keys, langs: langs, counts: make([]LanguageCount, len(langs)), cells: make([][]cell, len(langs))}
+	allowed := func(row int) bool {
+		return len(p.Kinds) == 0 || slices.Contains(p.Kinds, s.keys[row].Kind)
 	}
-	type pairID struct {
-		lang int
-		a, b uint64
+	local := make([]int, len(s.groups)) // 1 + group within this mixture
+	for i, lang := range langs {
+		c := &m.counts[i]
+		c.Language = lang
+		l := s.langs[[2]string{lang, p.Pivot}]
+		if l == nil {
+			return nil, s.missing(p, lang)
+		}
+		cells := make([]cell, 0, len(l.cells))
+		take := func(group int, rows []int) {
+			c.Available += len(rows)
+			if local[group] == 0 {
+				m.groups = append(m.groups, s.groups[group])
+				local[group] = len(m.groups)
+			}
+			cells = append(cells, cell{group: local[group] - 1, rows: rows})
+		}
+		for _, x := range l.cells {
+			rows := x.rows
+			if len(p.Kinds) > 0 {
+				rows = slices.DeleteFunc(slices.Clone(rows), func(r int) bool { return !allowed(r) })
+			}
+			if len(rows) > 0 {
+				take(x.group, rows)
+			}
+		}
+		for _, x := range l.left {
+			if !allowed(x.row) {
+				continue
+			}
+			switch x.why {
+			case 'e':
+				c.Empty++
+			case 'x':
+				c.Excluded++
+			case 'd':
+				c.Duplicates++
+			}
+		}
+		m.cells[i] = cells
+		if c.Available+c.Excluded+c.Duplicates+c.Empty == 0 {
+			return nil, s.missing(p, lang)
+		}
 	}
-	type cellID struct{ lang, group int }
-	seen := map[pairID]struct{}{}
-	groupAt := map[groupKey]int{}
-	cellAt := map[cellID]int{}
-	for row := range keys {
-		k := &keys[row]
-		if k.LangB != p.Pivot || (len(p.Kinds) > 0 && !slices.Contains(p.Kinds, k.Kind)) {
-			continue
+	return m, nil
+}
+
+func (s *Pairs) missing(p *MixParams, lang string) error {
+	e := &LanguageError{Language: lang, Pivot: p.Pivot, Kinds: p.Kinds}
+	for id := range s.langs {
+		if id[1] == p.Pivot && id[0] != lang {
+			e.Have = append(e.Have, id[0])
 		}
-		l, ok := at[k.LangA]
-		if !ok {
-			m.have[k.LangA] = struct{}{}
-			continue
-		}
-		c := &m.counts[l]
-		if k.HashA == 0 || k.HashB == 0 {
-			c.Empty++
-			continue
-		}
-		if excluded.Has(k.HashA) || excluded.Has(k.HashB) {
-			c.Excluded++
-			continue
-		}
-		id := pairID{l, k.HashA, k.HashB}
-		if _, dup := seen[id]; dup {
-			c.Duplicates++
-			continue
-		}
-		seen[id] = struct{}{}
-		c.Available++
-		gk := groupOf(k)
-		g, ok := groupAt[gk]
-		if !ok {
-			g = len(m.groups)
-			groupAt[gk] = g
-			m.groups = append(m.groups, gk)
-		}
-		ci, ok := cellAt[cellID{l, g}]
-		if !ok {
-			ci = len(m.cells[l])
-			cellAt[cellID{l, g}] = ci
-			m.cells[l] = append(m.cells[l], cell{group: g, tie: m.order("cell", k.LangA, gk.name, hex64(gk.hash))})
-		}
-		m.cells[l][ci].rows = append(m.cells[l][ci].rows, row)
 	}
-	return m
+	slices.Sort(e.Have)
+	return e
 }
 
 func (m *mixer) order(parts ...string) uint64 { return order(m.p.Seed, parts...) }
@@ -348,23 +425,6 @@ func hex64(x uint64) string {
 	var b [8]byte
 	binary.BigEndian.PutUint64(b[:], x)
 	return string(b[:])
-}
-
-// complete refuses languages without any pair.
-func (m *mixer) complete() error {
-	for _, c := range m.counts {
-		if c.Available+c.Excluded+c.Duplicates+c.Empty == 0 {
-			have := sortedKeys(m.have)
-			for _, o := range m.counts {
-				if o.Available > 0 {
-					have = append(have, o.Language)
-				}
-			}
-			slices.Sort(have)
-			return &LanguageError{Language: c.Language, Pivot: m.p.Pivot, Kinds: m.p.Kinds, Have: have}
-		}
-	}
-	return nil
 }
 
 // quotas returns how many pairs each language gives.

@@ -490,10 +490,16 @@ func BenchmarkSelectMixture(b *testing.B) {
 	for i := range 60_000 {
 		excluded[uint64(1)<<40+uint64(i)] = struct{}{}
 	}
+	pairs := NewPairs(keys, excluded)
+	b.Run("prepare", func(b *testing.B) {
+		for b.Loop() {
+			NewPairs(keys, excluded)
+		}
+	})
 	for _, c := range []struct{ k, pairs int }{{1, 701}, {48, 701}, {48, 4206}} {
 		b.Run(fmt.Sprintf("K=%d/T=%d", c.k, c.pairs), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := SelectMixture(keys, excluded, MixParams{Languages: langs(c.k), Pivot: "eng", Pairs: c.pairs, Seed: "1"}); err != nil {
+				if _, err := pairs.Select(MixParams{Languages: langs(c.k), Pivot: "eng", Pairs: c.pairs, Seed: "1"}); err != nil {
 					b.Fatal(err)
 				}
 			}
