@@ -170,7 +170,6 @@ type Texts struct {
 
 	once    sync.Once
 	byQuery map[string][]judged // positive judgments of each query
-	anyOf   map[string]struct{} // ids of queries with a judgment at all
 }
 
 type judged struct {
@@ -180,11 +179,14 @@ type judged struct {
 
 // TextsOf returns the searchable part of an inspection.
 func TextsOf(in *sdk.Inspection) *Texts {
-	return &Texts{Queries: in.Queries, Documents: in.Documents, Qrels: in.Judgments}
+	t := &Texts{Queries: in.Queries, Documents: in.Documents, Qrels: in.Judgments}
+	if in.Qrels == 0 {
+		t.Qrels = []sdk.Qrel{}
+	}
+	return t
 }
 
-// Of returns the texts of one language, in order, with their rows counted
-// within that language.
+// of returns the texts of one language, in order.
 func of(texts []TextKey, lang string) []TextKey {
 	var out []TextKey
 	for _, t := range texts {
