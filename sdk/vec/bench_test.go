@@ -90,3 +90,23 @@ func randomMatrix(rng *rand.Rand, rows, dim int) Matrix {
 	}
 	return m
 }
+
+func BenchmarkDot(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	m := randomMatrix(rng, 2, 64)
+	var s float32
+	for b.Loop() {
+		s += Dot(m.Row(0), m.Row(1))
+	}
+	if s == 0 {
+		b.Fatal("zero")
+	}
+}
+
+func BenchmarkAxpy(b *testing.B) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	m := randomMatrix(rng, 2, 64)
+	for b.Loop() {
+		Axpy(0.001, m.Row(0), m.Row(1))
+	}
+}

@@ -171,6 +171,34 @@ func TestScoreTile(t *testing.T) {
 	}
 }
 
+// Where the result is subnormal, midpoints lie elsewhere: 2^-127+2^-149 plus
+// 2^-150·(1-2^-46) is just below one, and float64 rounds it onto it.
+func TestScoreTileSubnormalMidpoint(t *testing.T) {
+	pow := func(x float64, e int) float32 { return float32(math.Ldexp(x, e)) }
+	u := math.Ldexp(1, -23)
+	q := []float32{pow(1+2*u, -63), pow(1+u, -76)}
+	d := []float32{pow(1, -64), pow(1-u, -74)}
+	want := pow(1+2*u, -127)
+	if got := bigScore(q, d); got != want {
+		t.Fatalf("the reference says %x, want %x", got, want)
+	}
+	wide, docs := make([]float64, 2), make(tile, 2)
+	tiny := widen(wide, q, 0)
+	for j := range tileDocs {
+		tiny = widenTile(docs, j, d, 0) || tiny
+	}
+	var got [tileDocs]float32
+	scoreTile(wide, docs, tiny, &got)
+	for j := range got {
+		if got[j] != want {
+			t.Errorf("document %d: want %x, got %x", j, want, got[j])
+		}
+	}
+	if scoreTile(wide, docs, false, &got); got[0] == want {
+		t.Error("the fast path is right here: this tests nothing")
+	}
+}
+
 // The three forms of a chunk must agree wherever the fast one speaks, and the
 // fast one must give up on some input, or the test sees one path only.
 func TestChunkForms(t *testing.T) {

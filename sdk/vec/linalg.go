@@ -14,22 +14,22 @@ import (
 // ((0+4)+(2+6)) + ((1+5)+(3+7)). It panics when the lengths differ.
 func Dot(x, y []float32) float32 {
 	sameLen(len(x), len(y))
-	var s [8]float32
+	var s0, s1, s2, s3, s4, s5, s6, s7 float32
 	y = y[:len(x)]
-	i := 0
-	for ; i+8 <= len(x); i += 8 {
-		a, b := (*[8]float32)(x[i:]), (*[8]float32)(y[i:])
-		s[0] += float32(a[0] * b[0])
-		s[1] += float32(a[1] * b[1])
-		s[2] += float32(a[2] * b[2])
-		s[3] += float32(a[3] * b[3])
-		s[4] += float32(a[4] * b[4])
-		s[5] += float32(a[5] * b[5])
-		s[6] += float32(a[6] * b[6])
-		s[7] += float32(a[7] * b[7])
+	for len(x) >= 8 && len(y) >= 8 {
+		s0 += float32(x[0] * y[0])
+		s1 += float32(x[1] * y[1])
+		s2 += float32(x[2] * y[2])
+		s3 += float32(x[3] * y[3])
+		s4 += float32(x[4] * y[4])
+		s5 += float32(x[5] * y[5])
+		s6 += float32(x[6] * y[6])
+		s7 += float32(x[7] * y[7])
+		x, y = x[8:], y[8:]
 	}
-	for j := 0; i < len(x); i, j = i+1, j+1 {
-		s[j] += float32(x[i] * y[i])
+	s := [8]float32{s0, s1, s2, s3, s4, s5, s6, s7}
+	for i, v := range x {
+		s[i] += float32(v * y[i])
 	}
 	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))
 }
