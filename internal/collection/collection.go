@@ -70,53 +70,6 @@ func (h Hashes) Has(x uint64) bool {
 	return ok && x != 0
 }
 
-// Inspector is an sdk.Collector that keeps what an inspection needs and no
-// words. Its zero value is ready. It is not safe for concurrent use.
-type Inspector struct {
-	out sdk.Inspection
-}
-
-var _ sdk.Collector = (*Inspector)(nil)
-
-// Query notes a query.
-func (i *Inspector) Query(q sdk.Query) error {
-	i.out.Queries = append(i.out.Queries, QueryKey(q))
-	return nil
-}
-
-// Document notes a document.
-func (i *Inspector) Document(d sdk.Document) error {
-	i.out.Documents = append(i.out.Documents, DocumentKey(d))
-	return nil
-}
-
-// Qrel notes a judgment.
-func (i *Inspector) Qrel(q sdk.Qrel) error {
-	i.out.Judgments = append(i.out.Judgments, q)
-	i.out.Qrels++
-	return nil
-}
-
-// Pair notes a training pair.
-func (i *Inspector) Pair(p sdk.Pair) error {
-	i.out.Pairs = append(i.out.Pairs, KeyOf(p))
-	return nil
-}
-
-// Count adds to a named count.
-func (i *Inspector) Count(name string, n int) {
-	if i.out.Counts == nil {
-		i.out.Counts = map[string]int{}
-	}
-	i.out.Counts[name] += n
-}
-
-// Progress does nothing.
-func (i *Inspector) Progress(_, _ int64) {}
-
-// Inspection returns what was noted. It shares memory with the inspector.
-func (i *Inspector) Inspection() *sdk.Inspection { return &i.out }
-
 // LanguageSummary counts what a collection holds of one language.
 type LanguageSummary struct {
 	Language  sdk.Language

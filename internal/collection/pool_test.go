@@ -1,6 +1,7 @@
 package collection
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -233,21 +234,44 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
-func TestInspector(t *testing.T) {
-	var in Inspector
-	_ = in.Query(sdk.Query{ID: "q", Language: "cat", Text: "Què?"})
-	_ = in.Query(sdk.Query{ID: "e", Language: "cat", Text: "  "})
-	_ = in.Document(sdk.Document{ID: "d", Language: "eng", Title: "What"})
-	_ = in.Qrel(sdk.Qrel{Query: "q", Document: "d", Relevance: 1})
-	_ = in.Pair(sdk.Pair{Kind: "k", A: sdk.Text{Language: "cat", Text: "QUÈ"}, B: sdk.Text{Language: "eng", Text: "what!"}})
-	in.Count("row", 2)
-	in.Count("row", 1)
-	x := in.Inspection()
-	if x.Queries[0].Hash != x.Pairs[0].HashA || x.Documents[0].Hash != x.Pairs[0].HashB || !x.Queries[1].Empty || x.Queries[1].Hash != 0 || x.Qrels != 1 || x.Counts["row"] != 3 {
-		t.Errorf("got %+v", x)
+type talker struct{}
+
+func (talker) Sources(context.Context) ([]sdk.Source, error) { return nil, nil }
+
+func (talker) Load(_ context.Context, out sdk.Collector) error {
+	return errors.Join(
+		out.Query(query), out.Query(sdk.Query{ID: "e", Language: "cat", Text: "  "}),
+		out.Document(document), out.Pair(pair),
+		out.Qrel(sdk.Qrel{Query: "q", Document: "d", Relevance: 1}),
+	)
+}
+
+var (
+	query    = sdk.Query{ID: "q", Language: "cat", Text: "Què?", Origin: "o", Group: "g"}
+	document = sdk.Document{ID: "d", Language: "eng", Title: "What", Origin: "o", Group: "g"}
+	pair     = sdk.Pair{Kind: "k", A: sdk.Text{Language: "cat", Text: "QUÈ"}, B: sdk.Text{Language: "eng", Text: "what!"}}
+)
+
+// TestKeysAreThoseOfAnInspection: plan and run see the same keys.
+func TestKeysAreThoseOfAnInspection(t *testing.T) {
+	x, err := sdk.Inspect(t.Context(), talker{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.Queries[0] != QueryKey(query) || x.Documents[0] != DocumentKey(document) || x.Pairs[0] != KeyOf(pair) {
+		t.Errorf("an inspection has %+v", x)
+	}
+	if x.Queries[0].Hash != x.Pairs[0].HashA || x.Documents[0].Hash != x.Pairs[0].HashB || !x.Queries[1].Empty {
+		t.Errorf("hashes differ: %+v", x)
 	}
 	want := []LanguageSummary{{Language: "cat", Queries: 2, Pairs: 1, Empty: 1}, {Language: "eng", Documents: 1}}
 	if got := Summarise(x); !slices.Equal(got, want) {
 		t.Errorf("got %+v", got)
+	}
+	if c := TextsOf(x); len(c.Qrels) != 1 || len(c.Queries) != 2 {
+		t.Errorf("got %+v", c)
+	}
+	if c := TextsOf(&sdk.Inspection{}); c.Qrels == nil {
+		t.Error("a collection without judgments is judged by group")
 	}
 }
