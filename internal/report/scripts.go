@@ -1,0 +1,6 @@
+package report
+
+import _ "embed"
+
+//go:embed assets/app.js
+var appSource string

@@ -1,0 +1,122 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"strconv"
+	"strings"
+)
+
+// A table is rows of text with columns that know whether they hold numbers.
+// It is written to HTML, CSV and LaTeX from the same cells.
+type table struct {
+	Name    string // of the file, without an ending
+	Caption string
+	Columns []column
+	Rows    [][]cell
+}
+
+type column struct {
+	Name string
+	Num  bool
+}
+
+// cell is a value for machines (Text) and, where it differs, one for people.
+type cell struct {
+	Text string // plain: what CSV holds
+	Show string // what people read; "" where it is Text
+	Lang string // of Text, where it is not English
+}
+
+// num is a number with n decimals; CSV gets an ordinary minus sign.
+func num(x float64, n int) cell {
+	text := strconv.FormatFloat(x, 'f', n, 64)
+	if strings.HasPrefix(text, "-") && strings.Trim(text, "-0.") == "" {
+		text = text[1:]
+	}
+	return cell{Text: text, Show: number(x, n)}
+}
+
+// Shown is the cell as people read it.
+func (c cell) Shown() string {
+	if c.Show != "" {
+		return c.Show
+	}
+	return c.Text
+}
+
+// add appends a row; values are strings or cells.
+func (t *table) add(values ...any) {
+	row := make([]cell, len(values))
+	for i, v := range values {
+		switch v := v.(type) {
+		case cell:
+			row[i] = v
+		case string:
+			row[i] = cell{Text: clean(v)}
+		}
+	}
+	t.Rows = append(t.Rows, row)
+}
+
+// csv writes the table for machines: full rows, commas, "\n".
+func (t table) csv() []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	write := func(row []string) { _ = w.Write(row) } // a Buffer does not fail
+	head := make([]string, len(t.Columns))
+	for i, c := range t.Columns {
+		head[i] = c.Name
+	}
+	write(head)
+	for _, r := range t.Rows {
+		row := make([]string, len(r))
+		for i, c := range r {
+			row[i] = c.Text
+		}
+		write(row)
+	}
+	w.Flush()
+	return b.Bytes()
+}
+
+var latexEscapes = strings.NewReplacer(
+	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, "−", `$-$`, "–", "--", "…", `\ldots{}`, "·", `$\cdot$`,
+)
+
+// latex writes a booktabs table; columns of numbers are siunitx S columns.
+func (t table) latex() []byte {
+	var b strings.Builder
+	b.WriteString("% needs \\usepackage{booktabs,siunitx}\n\\begin{tabular}{")
+	for _, c := range t.Columns {
+		b.WriteString(map[bool]string{false: "l", true: "S"}[c.Num])
+	}
+	b.WriteString("}\n\\toprule\n")
+	for i, c := range t.Columns {
+		if i > 0 {
+			b.WriteString(" & ")
+		}
+		b.WriteString("{" + latexEscapes.Replace(c.Name) + "}")
+	}
+	b.WriteString(" \\\\\n\\midrule\n")
+	for _, r := range t.Rows {
+		for i, c := range r {
+			if i > 0 {
+				b.WriteString(" & ")
+			}
+			_, err := strconv.ParseFloat(c.Text, 64)
+			switch {
+			case t.Columns[i].Num && err == nil:
+				b.WriteString(c.Text)
+			case t.Columns[i].Num:
+				b.WriteString("{" + latexEscapes.Replace(c.Text) + "}")
+			default:
+				b.WriteString(latexEscapes.Replace(c.Text))
+			}
+		}
+		b.WriteString(" \\\\\n")
+	}
+	b.WriteString("\\bottomrule\n\\end{tabular}\n")
+	return []byte(b.String())
+}
