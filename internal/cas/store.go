@@ -38,7 +38,7 @@ const syncSize = 1 << 20
 //	blobs/ab/<hex>       content, by SHA-256, mode 0444
 //	trees/ab/<hex>/      a directory artifact laid out: hard links to blobs
 //	actions/ab/<hex>     what a step with given inputs has produced
-//	recipes/ab/<hex>     the action that a planned step came down to
+//	recipes/ab/<hex>     the same record, under the name of a planned step
 //	work/<hex>/          scratch of long steps: outlives an interrupted attempt
 //	tmp/<session>/       scratch of one process: swept when the process is gone
 //
@@ -619,28 +619,48 @@ func (s *Store) PutAction(key Digest, record []byte) error {
 // Action returns the record of an action; false where there is none.
 func (s *Store) Action(key Digest) ([]byte, bool, error) { return readIf(s.file("actions", key)) }
 
-// PutRecipe notes which action a recipe came down to.
-func (s *Store) PutRecipe(recipe, action Digest) error {
-	if have, ok, err := s.Recipe(recipe); err == nil && ok && have == action {
-		return nil
+// PutRecipe notes that a recipe came down to the action key, whose record is
+// in the store.
+func (s *Store) PutRecipe(recipe, key Digest) error {
+	from, to := s.file("actions", key), s.file("recipes", recipe)
+	if err := s.shard(to); err != nil {
+		return storeError("write to the store", err)
 	}
-	return s.replace(s.file("recipes", recipe), []byte(action))
+	s.session.dirty()
+	// The recipe is another name of the record: reading it takes one file,
+	// writing it takes none.
+	err := os.Link(from, to)
+	if errors.Is(err, fs.ErrExist) {
+		a, err1 := os.Lstat(from)
+		b, err2 := os.Lstat(to)
+		if err1 == nil && err2 == nil && os.SameFile(a, b) {
+			return nil
+		}
+		name := s.tempName()
+		if err = os.Link(from, name); err == nil {
+			err = os.Rename(name, to)
+		}
+	}
+	if errors.Is(err, syscall.EMLINK) {
+		var b []byte
+		if b, err = os.ReadFile(from); err == nil {
+			return s.replace(to, b)
+		}
+	}
+	if err != nil {
+		return storeError("write to the store", err)
+	}
+	return nil
 }
 
-// Recipe returns the action that a recipe came down to; false where that is
-// not known.
-func (s *Store) Recipe(recipe Digest) (Digest, bool, error) {
-	b, ok, err := readIf(s.file("recipes", recipe))
-	if !ok || err != nil {
-		return "", false, err
-	}
-	d, err := ParseDigest(string(b))
-	if err != nil {
-		// Cut short by a power failure: as good as not written.
-		return "", false, nil
-	}
-	return d, true, nil
+// Recipe returns the record of the action that a recipe came down to; false
+// where that is not known.
+func (s *Store) Recipe(recipe Digest) ([]byte, bool, error) {
+	return readIf(s.file("recipes", recipe))
 }
+
+// TempPath returns a name for a new file in this process's scratch.
+func (s *Store) TempPath() string { return s.tempName() }
 
 func readIf(path string) ([]byte, bool, error) {
 	b, err := os.ReadFile(path)
