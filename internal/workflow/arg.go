@@ -27,6 +27,7 @@ type Arg struct {
 
 	w       *Workflow
 	locals  []string // that the expression names directly
+	broken  bool     // needs a local that needs itself: never evaluated
 	cache   map[string]cty.Value
 	failed  map[string]bool
 	samples map[string][]sampleCall
@@ -39,7 +40,8 @@ func (a *Arg) Value(p Point) (cty.Value, hcl.Diagnostics) {
 	if v, ok := a.cache[key]; ok {
 		return v, nil
 	}
-	if a.failed[key] {
+	if a.broken || a.failed[key] {
+		a.fail(key)
 		return cty.NilVal, nil
 	}
 	ctx, diags := a.w.context(a, p)
@@ -144,25 +146,42 @@ func (w *Workflow) context(a *Arg, p Point) (*hcl.EvalContext, hcl.Diagnostics) 
 // followUp marks a diagnostic that only repeats an earlier one; Tidy drops it.
 const followUp = "\x00follow-up"
 
-// Tidy drops diagnostics that say the same of the same place, and follow-ups,
-// and sorts the rest by file and line; those without a place come first.
+// Tidy joins diagnostics that say the same of the same place (one mistake met
+// at many points of the grid), drops follow-ups, and sorts the rest by file
+// and line; those without a place come first.
 func Tidy(diags hcl.Diagnostics) hcl.Diagnostics {
-	seen := map[string]bool{}
+	at := map[string]int{}
+	more := map[int]map[string]bool{}
 	var out hcl.Diagnostics
 	for _, d := range diags {
-		key := d.Summary + "\x00" + d.Detail
-		if d.Subject != nil {
-			// One mistake met at many points of the grid differs in values only.
-			key = d.Summary + "\x00" + d.Subject.String()
-			if d.Expression == nil {
-				key += d.Detail
-			}
-		}
-		if d.Summary == followUp || seen[key] {
+		if d.Summary == followUp {
 			continue
 		}
-		seen[key] = true
+		key := d.Summary + "\x00" + d.Detail
+		if d.Subject != nil {
+			key = d.Summary + "\x00" + d.Subject.String()
+		}
+		if i, ok := at[key]; ok {
+			if d.Detail != out[i].Detail && d.Expression == nil {
+				if more[i] == nil {
+					more[i] = map[string]bool{}
+				}
+				more[i][d.Detail] = true
+			}
+			continue
+		}
+		at[key] = len(out)
 		out = append(out, d)
+	}
+	for i, others := range more {
+		joined := *out[i]
+		joined.Detail += fmt.Sprintf("\nThe same holds %d more times here, with other values.", len(others))
+		if len(others) == 1 {
+			for o := range others {
+				joined.Detail = out[i].Detail + "\n" + o
+			}
+		}
+		out[i] = &joined
 	}
 	sort.SliceStable(out, func(i, j int) bool {
 		a, b := out[i].Subject, out[j].Subject
@@ -324,27 +343,26 @@ func traversalText(t hcl.Traversal) string {
 	return b.String()
 }
 
-// resolveLocals gives every Arg the axes that its locals depend on, and
-// reports locals that need themselves.
-func (w *Workflow) resolveLocals(args []*Arg) hcl.Diagnostics {
+// resolveLocals gives every local the axes that the locals it uses depend on,
+// and reports locals that need themselves.
+func (w *Workflow) resolveLocals() hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	state := map[string]int{} // 1: being visited, 2: done
 	var visit func(name string, from *Arg) []int
 	visit = func(name string, from *Arg) []int {
 		l := w.locals[name]
-		if l == nil {
-			return nil
-		}
 		switch state[name] {
 		case 2:
 			return l.Axes
 		case 1:
 			diags = append(diags, diag(from.Expr.Range(), "Circular locals", "local.%s needs itself.", name))
+			l.broken = true
 			return nil
 		}
 		state[name] = 1
 		for _, dep := range l.locals {
 			l.Axes = union(l.Axes, visit(dep, l))
+			l.broken = l.broken || w.locals[dep].broken
 		}
 		state[name] = 2
 		return l.Axes
@@ -352,14 +370,17 @@ func (w *Workflow) resolveLocals(args []*Arg) hcl.Diagnostics {
 	for _, name := range keys(w.locals) {
 		visit(name, w.locals[name])
 	}
+	return diags
+}
+
+// inherit gives an Arg the axes of the locals that it uses.
+func (w *Workflow) inherit(args ...*Arg) {
 	for _, a := range args {
 		for _, dep := range a.locals {
-			if l := w.locals[dep]; l != nil {
-				a.Axes = union(a.Axes, l.Axes)
-			}
+			a.Axes = union(a.Axes, w.locals[dep].Axes)
+			a.broken = a.broken || w.locals[dep].broken
 		}
 	}
-	return diags
 }
 
 func union(a, b []int) []int {

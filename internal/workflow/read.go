@@ -72,7 +72,7 @@ func (w *Workflow) read(bodies []*hclsyntax.Body, given []Input) hcl.Diagnostics
 		l := w.locals[name]
 		diags = append(diags, w.checkNames(l, l.Expr, nil)...)
 	}
-	diags = append(diags, w.resolveLocals(nil)...)
+	diags = append(diags, w.resolveLocals()...)
 	for _, b := range byType["axis"] {
 		if len(b.Labels) == 1 {
 			if x := w.axisByName[b.Labels[0]]; x != nil && x.Range == b.DefRange() {
@@ -92,7 +92,7 @@ func (w *Workflow) read(bodies []*hclsyntax.Body, given []Input) hcl.Diagnostics
 		a, d := w.readBlock(b, spec)
 		args, diags = append(args, a...), append(diags, d...)
 	}
-	diags = append(diags, w.resolveLocals(args)...)
+	w.inherit(args...)
 	for _, b := range byType["analysis"] {
 		diags = append(diags, w.readAnalysis(b)...)
 	}
@@ -328,7 +328,7 @@ func (w *Workflow) readAxisList(x *Axis, attr *hclsyntax.Attribute) hcl.Diagnost
 // axes.
 func (w *Workflow) constant(attr *hclsyntax.Attribute, what string) (cty.Value, hcl.Diagnostics) {
 	a, diags := w.newArg(attr.Name, attr.Expr, attr.SrcRange)
-	diags = append(diags, w.resolveLocals([]*Arg{a})...)
+	w.inherit(a)
 	if len(a.Axes) > 0 {
 		diags = append(diags, diag(attr.Expr.Range(), "Depends on an axis", "Here %s must be known once for the whole study; axis.%s differs from cell to cell.", what, w.Axes[a.Axes[0]].Name))
 	}

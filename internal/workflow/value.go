@@ -59,11 +59,11 @@ func Plain(v cty.Value) (any, error) {
 }
 
 func number(b *big.Float) (float64, error) {
-	f, _ := b.Float64()
+	f, acc := b.Float64()
 	if math.IsInf(f, 0) {
 		return 0, fmt.Errorf("the number %s is too large", b.Text('g', 10))
 	}
-	if b.IsInt() && math.Abs(f) > 1<<53 {
+	if b.IsInt() && (acc != big.Exact || math.Abs(f) > 1<<53) {
 		return 0, fmt.Errorf("the whole number %s is beyond 2^53: not every plugin can hold it exactly; write it as a string", b.Text('f', 0))
 	}
 	if f == 0 {

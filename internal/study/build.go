@@ -1,0 +1,1082 @@
+package study
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/collection"
+	"github.com/xlrun/xlrun/internal/workflow"
+	"github.com/xlrun/xlrun/sdk"
+)
+
+// Host steps carry an integer revision like bundled components: bump one when
+// its output changes for equal input.
+var hostRevisions = map[Stage]int{
+	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 1, StageAnalyse: 1, StageReport: 1,
+}
+
+// Options control how a plan is made.
+type Options struct {
+	Only []Filter
+	// Done reports whether a step's result is already in the store. Its
+	// feasibility needs no check then. Nil: nothing is.
+	Done func(recipe cas.Digest) bool
+	// ValidateOnly stops before sources are read: the plan has no steps.
+	ValidateOnly bool
+}
+
+// New makes the plan of a workflow. It reports all mistakes it can find. The
+// plan is nil when there are errors.
+func New(ctx context.Context, w *workflow.Workflow, cat Catalog, opts Options) (*Plan, hcl.Diagnostics) {
+	only, diags := resolveFilters(w, opts.Only)
+	full, d := expandGrid(w, nil)
+	diags = append(diags, d...)
+	g := full
+	if only != nil {
+		g, d = expandGrid(w, only)
+		diags = append(diags, d...)
+	}
+	b := &builder{
+		ctx: ctx, w: w, g: g, cat: cat, opts: opts, steps: map[cas.Digest]*Step{},
+		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{},
+		pools: map[*instance][]*Step{}, configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{},
+		inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{}, available: map[string]*collection.Pairs{},
+		components: map[*workflow.Block]*declared{}, sources: map[string][]SourceDigest{},
+	}
+	b.plan = &Plan{Name: w.Name, Title: w.Title, Question: w.Question, Inputs: w.Inputs(), Partial: only != nil}
+	for _, x := range w.Axes {
+		a := Axis{Name: x.Name, Role: x.Role}
+		for _, v := range x.Values {
+			a.Labels = append(a.Labels, v.Label)
+		}
+		b.plan.Axes = append(b.plan.Axes, a)
+		if !full.used[x.Index] && len(x.Values) > 0 {
+			diags = append(diags, errorAt(x.Range, "Axis never used", "No block depends on axis %q. Use axis.%s somewhere, or remove the axis.", x.Name, x.Name))
+		}
+	}
+	b.diags = diags
+	b.declare()
+	b.build(full)
+	b.analyses()
+	out := workflow.Tidy(b.diags)
+	for _, dg := range out {
+		if dg.Severity == hcl.DiagWarning {
+			b.plan.Warnings = append(b.plan.Warnings, dg)
+		}
+	}
+	if out.HasErrors() {
+		return nil, out
+	}
+	return b.plan, out
+}
+
+// declared is a component block with what its plugin declares of it.
+type declared struct {
+	Component
+	info sdk.Info
+}
+
+type builder struct {
+	ctx   context.Context
+	w     *workflow.Workflow
+	g     *grid
+	cat   Catalog
+	opts  Options
+	plan  *Plan
+	diags hcl.Diagnostics
+
+	steps      map[cas.Digest]*Step
+	components map[*workflow.Block]*declared
+	configs    map[string]config // by block address and point
+	valid      map[string]bool   // component and config already validated
+	sources    map[string][]SourceDigest
+	inspected  map[cas.Digest]*sdk.Inspection
+	texts      map[cas.Digest]*collection.Texts
+	looked     map[string]bool // languages already checked
+	available  map[string]*collection.Pairs
+
+	loads, mixes, models map[*instance]*Step
+	pools                map[*instance][]*Step
+}
+
+func (b *builder) add(d ...*hcl.Diagnostic) { b.diags = append(b.diags, d...) }
+
+// declare finds the component of each block and checks its arguments' names.
+func (b *builder) declare() {
+	for _, blk := range b.w.Blocks {
+		if blk.Component == "" {
+			continue
+		}
+		kind := sdk.Kind(blk.Type)
+		c, info, ok := b.cat.Component(kind, blk.Component)
+		if !ok {
+			names := b.cat.Names(kind)
+			b.add(errorAt(blk.Range, "Unknown component", "There is no %s %q; there are %s.%s Others come with plugin blocks in xlrun { }.", kind, blk.Component, strings.Join(names, ", "), sdk.DidYouMean(blk.Component, names)))
+			continue
+		}
+		d := &declared{Component: c, info: info}
+		b.components[blk] = d
+		b.diags = append(b.diags, checkArgs(blk, info.Options)...)
+		if blk.Train != nil {
+			if info.Train == nil {
+				b.add(errorAt(blk.Train.Range, "Not trainable", "The encoder %q cannot be trained. Remove the train block, or choose another encoder.", blk.Component))
+			} else {
+				b.diags = append(b.diags, checkArgs(blk.Train, info.Train)...)
+			}
+		}
+	}
+}
+
+func (b *builder) build(full *grid) {
+	count := func(blk *workflow.Block) {
+		info := Block{Address: blk.Address()}
+		axes := map[int]bool{}
+		for _, v := range b.g.vars[blk] {
+			info.Instances += len(v.list)
+			for _, a := range v.axes {
+				axes[a] = true
+			}
+			if len(b.g.vars[blk]) > 1 {
+				if info.By == nil {
+					info.By = map[string]int{}
+				}
+				info.By[strings.Join(v.names, "/")] += len(v.list)
+			}
+		}
+		for _, a := range slices.Sorted(maps.Keys(axes)) {
+			info.Axes = append(info.Axes, b.w.Axes[a].Name)
+		}
+		b.plan.Blocks = append(b.plan.Blocks, info)
+		if info.Instances == 0 && !b.diags.HasErrors() {
+			b.add(warnAt(blk.Range, "Block without instances", "%s has no instance: its \"when\" is false everywhere, or what it refers to does not exist.", blk.Title()))
+		}
+	}
+	for _, blk := range b.w.Blocks {
+		count(blk)
+		if blk.Type == "retrieval" {
+			b.plan.FullCells += len(full.instances(blk))
+		}
+	}
+	// Every argument of every instance is evaluated before anything is looked
+	// at outside, so that mistakes in the file do not wait for data.
+	each := func(typ string, f func(*instance)) {
+		for _, blk := range b.w.Blocks {
+			if blk.Type != typ {
+				continue
+			}
+			for _, in := range b.g.instances(blk) {
+				if b.ctx.Err() != nil {
+					return
+				}
+				f(in)
+			}
+		}
+	}
+	for _, typ := range []string{"loader", "encoder", "index", "metric"} {
+		each(typ, func(in *instance) { b.config(in) })
+	}
+	if b.ctx.Err() != nil {
+		b.add(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Interrupted", Detail: "Planning was interrupted. Nothing was started."})
+		return
+	}
+	if b.opts.ValidateOnly {
+		each("mixture", func(in *instance) { b.mixture(in) })
+		each("task", func(in *instance) { b.task(in) })
+		each("retrieval", func(in *instance) { b.retrievalArgs(in) })
+		b.sampleSizes()
+		return
+	}
+	each("loader", b.load)
+	each("mixture", b.mix)
+	b.sampleSizes()
+	each("encoder", b.train)
+	each("task", b.pool)
+	each("retrieval", b.retrieve)
+	b.baselines()
+}
+
+// config returns the decoded arguments of a component instance; each distinct
+// configuration is shown to its plugin once.
+func (b *builder) config(in *instance) (config, bool) {
+	d := b.components[in.block]
+	if d == nil {
+		return config{}, false
+	}
+	k := in.block.Address() + "\x00" + fmt.Sprint(in.vr.id) + key(in.vr.axes, in.point)
+	if c, ok := b.configs[k]; ok {
+		return c, c.full != nil
+	}
+	c, diags := decodeConfig(b.w.Dir, in.block, d.info.Options, in.point)
+	b.diags = append(b.diags, diags...)
+	var train map[string]any
+	if t := in.block.Train; t != nil && d.info.Train != nil {
+		tc, td := decodeConfig(b.w.Dir, t, d.info.Train, in.point)
+		b.diags = append(b.diags, td...)
+		diags = append(diags, td...)
+		train = tc.full
+	}
+	if diags.HasErrors() || b.failed(in) {
+		b.configs[k] = config{}
+		return config{}, false
+	}
+	b.configs[k] = c
+	b.validate(in.block, d, c, train)
+	return c, true
+}
+
+// failed reports whether an argument of the block failed at this point: the
+// mistake itself was reported the first time.
+func (b *builder) failed(in *instance) bool {
+	for _, blk := range []*workflow.Block{in.block, in.block.Train} {
+		if blk == nil {
+			continue
+		}
+		for _, a := range blk.Args {
+			if a.Failed(in.point) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b *builder) validate(blk *workflow.Block, d *declared, c config, train map[string]any) {
+	full := mustCanonical(c.full)
+	var tj []byte
+	if train != nil {
+		tj = mustCanonical(train)
+	}
+	k := string(d.Kind) + d.Name + "\x00" + string(full) + "\x00" + string(tj)
+	if b.valid[k] || b.ctx.Err() != nil {
+		return
+	}
+	b.valid[k] = true
+	found, err := b.cat.Validate(b.ctx, d.Component, full, tj)
+	if err != nil {
+		b.add(errorAt(blk.Range, "Plugin error", "%s could not check its arguments: %s.", blk.Title(), err))
+		return
+	}
+	for _, f := range found {
+		b.add(blk.Locate(f))
+	}
+}
+
+// trainConfig decodes the train block of an encoder instance.
+func (b *builder) trainConfig(in *instance) (config, bool) {
+	d := b.components[in.block]
+	if d == nil || d.info.Train == nil || b.failed(in) {
+		return config{}, false
+	}
+	c, diags := decodeConfig(b.w.Dir, in.block.Train, d.info.Train, in.point)
+	return c, !diags.HasErrors()
+}
+
+func mustCanonical(v any) []byte {
+	raw, err := workflow.Canonical(v)
+	if err != nil {
+		// Plain refused what cannot be written before it came here.
+		panic(fmt.Sprintf("study: canonical form: %v", err))
+	}
+	return raw
+}
+
+// step makes a step, or returns the one that has the same recipe.
+func (b *builder) step(s Step, args map[string]any) *Step {
+	args["stage"] = string(s.Stage)
+	if s.Component != nil {
+		id := map[string]any{"kind": string(s.Component.Kind), "name": s.Component.Name, "revision": float64(s.Component.Revision)}
+		if s.Component.Tree != "" {
+			id["tree"] = string(s.Component.Tree)
+		}
+		args["component"] = id
+	} else {
+		args["revision"] = float64(hostRevisions[s.Stage])
+	}
+	s.ActionArgs = mustCanonical(args)
+	inputs := make([]any, len(s.Inputs))
+	for i, in := range s.Inputs {
+		inputs[i] = map[string]any{"role": in.Role, "step": string(in.Step.Recipe), "part": in.Part}
+	}
+	s.Preimage = mustCanonical(map[string]any{"args": args, "inputs": inputs})
+	s.Recipe = cas.Sum(s.Preimage)
+	if old, ok := b.steps[s.Recipe]; ok {
+		for _, a := range s.After {
+			if !slices.Contains(old.After, a) {
+				old.After = append(old.After, a)
+			}
+		}
+		return old
+	}
+	if s.Weight == 0 {
+		s.Weight = 1
+	}
+	out := &s
+	b.steps[s.Recipe] = out
+	b.plan.Steps = append(b.plan.Steps, out)
+	return out
+}
+
+// sourcesOf lists and hashes the files that a component reads.
+func (b *builder) sourcesOf(in *instance, c config) ([]SourceDigest, bool) {
+	d := b.components[in.block]
+	full := mustCanonical(c.full)
+	k := string(d.Kind) + d.Name + "\x00" + string(full)
+	if s, ok := b.sources[k]; ok {
+		return s, s != nil
+	}
+	s, err := b.cat.Sources(b.ctx, d.Component, full)
+	if err != nil {
+		b.sources[k] = nil
+		if dg, ok := sdk.AsDiagnostics(err); ok {
+			for _, x := range dg {
+				b.add(in.block.Locate(x))
+			}
+			return nil, false
+		}
+		b.add(errorAt(b.sourceRange(in, d), "Unusable source", "%s", sentence(err)))
+		return nil, false
+	}
+	if s == nil {
+		s = []SourceDigest{}
+	}
+	b.sources[k] = s
+	return s, true
+}
+
+// sourceRange points at the first argument of the block that names files.
+func (b *builder) sourceRange(in *instance, d *declared) hcl.Range {
+	for _, o := range d.info.Options {
+		if a := in.block.Args[o.Name]; a != nil && o.Effect == sdk.EffectSource {
+			return a.Expr.Range()
+		}
+	}
+	return in.block.Range
+}
+
+func sentence(err error) string {
+	s := err.Error()
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func sourceArgs(s []SourceDigest) []any {
+	out := make([]any, len(s))
+	for i, x := range s {
+		out[i] = map[string]any{"name": x.Name, "digest": string(x.Digest)}
+	}
+	return out
+}
+
+func (b *builder) load(in *instance) {
+	c, ok := b.config(in)
+	if !ok {
+		return
+	}
+	src, ok := b.sourcesOf(in, c)
+	if !ok {
+		return
+	}
+	d := b.components[in.block]
+	comp := d.Component
+	s := b.step(Step{
+		Stage: StageLoad, Label: in.label(b.g), Block: in.block.Address(), Component: &comp,
+		Config: mustCanonical(c.full), Sources: src, Range: in.block.Range,
+	}, map[string]any{"config": c.output, "sources": sourceArgs(src)})
+	b.loads[in] = s
+}
+
+// inspect returns what a loaded collection holds.
+func (b *builder) inspect(s *Step, at hcl.Range) *sdk.Inspection {
+	if in, ok := b.inspected[s.Recipe]; ok {
+		return in
+	}
+	in, err := b.cat.Inspect(b.ctx, *s.Component, s.Config, s.Recipe)
+	if err != nil {
+		b.add(errorAt(s.Range, "Unusable data", "%s", sentence(err)))
+	} else if len(in.Queries)+len(in.Documents)+len(in.Pairs) == 0 {
+		b.add(errorAt(s.Range, "Empty collection", "%s gave no queries, no documents and no pairs. Check the path and the split.", s.Label))
+		in = nil
+	}
+	b.inspected[s.Recipe] = in
+	return in
+}
+
+// mixture reads the arguments of a mixture instance.
+func (b *builder) mixture(in *instance) (*Mixture, bool) {
+	h := &hostArgs{b: in.block, p: in.point}
+	m := &Mixture{
+		Languages: slices.Sorted(slices.Values(h.strings("languages"))),
+		Pivot:     h.str("pivot", ""),
+		Pairs:     h.integer("pairs", 0, 1),
+		Share:     h.str("share", collection.ShareEven, collection.ShareEven, collection.ShareExponent, collection.ShareWeights),
+		Pairing:   h.str("pairing", collection.PairingAligned, collection.PairingAligned, collection.PairingShuffled),
+		Kinds:     slices.Sorted(slices.Values(h.strings("kinds"))),
+	}
+	if p := h.plain("exponent"); p != nil {
+		f, ok := p.(float64)
+		if !ok || f < 0 || f > 1 {
+			h.fail("exponent", "Invalid value", `"exponent" is a number from 0 (even) to 1 (proportional to what is there).`)
+		}
+		m.Exponent = f
+		if m.Share != collection.ShareExponent {
+			h.fail("exponent", "Unused argument", `"exponent" needs share = "exponent".`)
+		}
+	} else if m.Share == collection.ShareExponent {
+		h.fail("share", "Missing argument", `share = "exponent" needs exponent, a number from 0 to 1.`)
+	}
+	if p := h.plain("weights"); p != nil {
+		ws, ok := p.(map[string]any)
+		m.Weights = map[string]float64{}
+		for lang, v := range ws {
+			f, isNum := v.(float64)
+			if !isNum || f <= 0 {
+				ok = false
+			}
+			m.Weights[lang] = f
+		}
+		if !ok {
+			h.fail("weights", "Invalid value", `"weights" is a map from language to a positive number.`)
+		}
+	} else if m.Share == collection.ShareWeights {
+		h.fail("share", "Missing argument", `share = "weights" needs weights, a map from language to a positive number.`)
+	}
+	if seed := h.value("seed"); seed != cty.NilVal {
+		text, err := workflow.SeedText(seed)
+		if err != nil {
+			h.fail("seed", "Unusable seed", "%s.", sentence(err))
+		}
+		m.Seed = text
+	}
+	for i := 1; i < len(m.Languages); i++ {
+		if m.Languages[i] == m.Languages[i-1] {
+			h.fail("languages", "Language twice", "%q stands twice among the languages.", m.Languages[i])
+		}
+	}
+	if in.block.Args["languages"] != nil && !in.block.Args["languages"].Failed(in.point) && len(m.Languages) == 0 && !h.diags.HasErrors() {
+		h.fail("languages", "No languages", "The list of languages is empty.")
+	}
+	for _, l := range m.Languages {
+		b.language(h, "languages", l)
+		if l == m.Pivot {
+			h.fail("languages", "Pivot among the languages", "%q is the pivot: pairs join another language with it.", l)
+		}
+	}
+	if m.Pivot != "" {
+		b.language(h, "pivot", m.Pivot)
+	}
+	b.diags = append(b.diags, h.diags...)
+	return m, !h.diags.HasErrors() && !b.failed(in)
+}
+
+// language refuses codes that are unknown or ambiguous.
+func (b *builder) language(h *hostArgs, arg, code string) {
+	k := h.b.Address() + "\x00" + arg + "\x00" + code
+	if b.looked[k] {
+		return
+	}
+	b.looked[k] = true
+	if _, err := collection.ParseLanguage(code); err != nil {
+		h.fail(arg, "Unusable language code", "%s", sentence(err))
+	}
+}
+
+func (b *builder) mix(in *instance) {
+	m, ok := b.mixture(in)
+	var inputs []Input
+	var args map[string]any
+	for _, l := range in.refs["from"] {
+		s := b.loads[l]
+		if s == nil {
+			return
+		}
+		inputs = append(inputs, Input{"pairs", s, "pairs"})
+	}
+	excluded := b.excluded(in.block)
+	for _, s := range excluded {
+		inputs = append(inputs, Input{"exclude_queries", s, "queries"}, Input{"exclude_corpus", s, "corpus"})
+	}
+	if !ok {
+		return
+	}
+	args = map[string]any{"mixture": m}
+	s := b.step(Step{Stage: StageMix, Label: in.label(b.g), Block: in.block.Address(), Mix: m, Inputs: inputs, Range: in.block.Range}, args)
+	b.mixes[in] = s
+	if b.opts.Done == nil || !b.opts.Done(s.Recipe) {
+		b.feasible(in, m, excluded)
+	}
+}
+
+// excluded returns the loads that a mixture excludes, each once.
+func (b *builder) excluded(blk *workflow.Block) []*Step {
+	r := blk.Refs["exclude"]
+	if r == nil {
+		return nil
+	}
+	var out []*Step
+	for _, t := range r.AllTargets() {
+		for _, in := range b.g.instances(t) {
+			if s := b.loads[in]; s != nil && !slices.Contains(out, s) {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
+}
+
+// feasible makes the selection that the run will make, and refuses a cell that
+// cannot fill its budget without repeating a pair.
+func (b *builder) feasible(in *instance, m *Mixture, excluded []*Step) {
+	pairs := b.pairs(in, excluded)
+	if pairs == nil {
+		return
+	}
+	_, err := pairs.Select(m.Params())
+	if err == nil {
+		return
+	}
+	h := &hostArgs{b: in.block, p: in.point}
+	arg, summary := "pairs", "Budget cannot be filled"
+	var lang *collection.LanguageError
+	if errors.As(err, &lang) {
+		arg, summary = "languages", "No pairs for a language"
+	}
+	h.fail(arg, summary, "%s: %s.", in.label(b.g), err)
+	b.diags = append(b.diags, h.diags...)
+}
+
+// pairs returns what a mixture may choose from, without what it excludes.
+func (b *builder) pairs(in *instance, excluded []*Step) *collection.Pairs {
+	id := ""
+	for _, l := range in.refs["from"] {
+		id += string(b.loads[l].Recipe)
+	}
+	for _, s := range excluded {
+		id += "-" + string(s.Recipe)
+	}
+	if p, ok := b.available[id]; ok {
+		return p
+	}
+	b.available[id] = nil
+	var keys []collection.Key
+	for _, l := range in.refs["from"] {
+		x := b.inspect(b.loads[l], in.block.Range)
+		if x == nil {
+			return nil
+		}
+		keys = append(keys, x.Pairs...)
+	}
+	hashes := collection.Hashes{}
+	for _, s := range excluded {
+		x := b.inspect(s, in.block.Range)
+		if x == nil {
+			return nil
+		}
+		hashes.Add(x.Queries, x.Documents)
+	}
+	b.available[id] = collection.NewPairs(keys, hashes)
+	return b.available[id]
+}
+
+// Params returns the mixture in the form that package collection takes.
+func (m *Mixture) Params() collection.MixParams {
+	return collection.MixParams{
+		Languages: m.Languages, Pivot: m.Pivot, Pairs: m.Pairs, Share: m.Share, Exponent: m.Exponent,
+		Weights: m.Weights, Pairing: m.Pairing, Kinds: m.Kinds, Seed: m.Seed,
+	}
+}
+
+// sampleSizes refuses draws that would all be nearly the same set: with more
+// than half of the candidates in every sample, draws share most languages.
+func (b *builder) sampleSizes() {
+	for _, blk := range b.w.Blocks {
+		a := blk.Args["languages"]
+		if blk.Type != "mixture" || a == nil {
+			continue
+		}
+		draws := false
+		for _, x := range a.Axes {
+			draws = draws || b.w.Axes[x].Role == workflow.RoleDraw
+		}
+		if n, of := a.LargestSample(); draws && 2*n > of {
+			b.add(errorAt(a.Expr.Range(), "Sample too large for its list", "The largest sample takes %d of %d candidates: with more than half, the draws are nearly the same set and tell nothing about other languages. Offer at least %d candidates, or draw fewer.", n, of, 2*n))
+		}
+	}
+}
+
+func (b *builder) train(in *instance) {
+	if in.block.Train == nil {
+		return
+	}
+	c, ok := b.config(in)
+	t, ok2 := b.trainConfig(in)
+	mix := (*Step)(nil)
+	if len(in.refs["on"]) == 1 {
+		mix = b.mixes[in.refs["on"][0]]
+	}
+	if !ok || !ok2 || mix == nil {
+		return
+	}
+	d := b.components[in.block]
+	args := map[string]any{"config": c.output, "train": t.output}
+	src, ok := b.encoderSources(in, c, args)
+	if !ok {
+		return
+	}
+	comp := d.Component
+	b.models[in] = b.step(Step{
+		Stage: StageTrain, Label: in.label(b.g), Block: in.block.Address(), Component: &comp,
+		Config: mustCanonical(c.full), Train: mustCanonical(t.full), Sources: src,
+		Inputs: []Input{{"pairs", mix, "pairs"}}, Range: in.block.Range, Weight: trainWeight(c, t, mix),
+	}, args)
+}
+
+// encoderSources adds the files that an encoder reads to args.
+func (b *builder) encoderSources(in *instance, c config, args map[string]any) ([]SourceDigest, bool) {
+	if !c.source {
+		return nil, true
+	}
+	src, ok := b.sourcesOf(in, c)
+	args["sources"] = sourceArgs(src)
+	return src, ok
+}
+
+// trainWeight guesses the cost of a training from the usual names of
+// arguments, for progress only: examples times dimensions.
+func trainWeight(c, t config, mix *Step) float64 {
+	w := float64(mix.Mix.Pairs)
+	if e, ok := t.full["examples"].(float64); ok {
+		w = e
+	}
+	if d, ok := c.full["dim"].(float64); ok {
+		w *= 0.5 + d/128
+	}
+	return w / 20
+}
+
+// taskArgs is what a task block says.
+type taskArgs struct {
+	Pool
+	seeds []int64
+}
+
+func (b *builder) task(in *instance) (taskArgs, bool) {
+	h := &hostArgs{b: in.block, p: in.point}
+	t := taskArgs{Pool: Pool{QueryLanguage: h.str("query_language", ""), CorpusLanguage: h.str("corpus_language", "")}, seeds: []int64{1}}
+	if t.QueryLanguage != "" {
+		b.language(h, "query_language", t.QueryLanguage)
+	}
+	if t.CorpusLanguage != "" {
+		b.language(h, "corpus_language", t.CorpusLanguage)
+	}
+	switch p := h.plain("pool").(type) {
+	case nil:
+	case map[string]any:
+		h.readPool(p, &t)
+	default:
+		h.fail("pool", "Wrong type", `"pool" is an object: { size = 50, queries = 50, seeds = [1, 2, 3] }.`)
+	}
+	b.diags = append(b.diags, h.diags...)
+	return t, !h.diags.HasErrors() && !b.failed(in)
+}
+
+func (h *hostArgs) readPool(p map[string]any, t *taskArgs) {
+	known := []string{"size", "queries", "seeds"}
+	for _, name := range slices.Sorted(maps.Keys(p)) {
+		v := p[name]
+		at := h.b.Locate(sdk.Diagnostic{Path: []any{"pool", name}})
+		fail := func(summary, format string, args ...any) {
+			h.diags = append(h.diags, errorAt(*at.Subject, summary, format, args...))
+		}
+		switch name {
+		case "size", "queries":
+			if v == nil {
+				continue
+			}
+			n, ok := wholeNumber(v)
+			if !ok || n < 1 {
+				fail("Invalid value", "pool.%s wants a whole number, 1 or more; leave it out for all.", name)
+				continue
+			}
+			if name == "size" {
+				t.Size = int(n)
+			} else {
+				t.Queries = int(n)
+			}
+		case "seeds":
+			list, ok := v.([]any)
+			t.seeds = nil
+			for _, s := range list {
+				n, whole := wholeNumber(s)
+				if !whole || slices.Contains(t.seeds, n) {
+					ok = false
+				}
+				t.seeds = append(t.seeds, n)
+			}
+			if !ok || len(t.seeds) == 0 {
+				fail("Invalid value", "pool.seeds wants a list of distinct whole numbers, such as [1, 2, 3].")
+				t.seeds = []int64{1}
+			}
+		default:
+			fail("Unsupported attribute", "pool has no %q.%s", name, sdk.DidYouMean(name, known))
+		}
+	}
+	if t.Size > 0 && t.Queries > t.Size {
+		h.fail("pool", "Pool smaller than its queries", "%d queries have up to %d relevant documents, which do not fit into a pool of %d.", t.Queries, t.Queries, t.Size)
+	}
+	// One pool is all there is to draw where everything is taken.
+	if t.Size == 0 && t.Queries == 0 {
+		t.seeds = t.seeds[:1]
+	}
+}
+
+func (b *builder) pool(in *instance) {
+	t, ok := b.task(in)
+	if !ok || len(in.refs["data"]) != 1 {
+		return
+	}
+	data := b.loads[in.refs["data"][0]]
+	if data == nil {
+		return
+	}
+	for _, seed := range t.seeds {
+		p := t.Pool
+		p.Seed = seed
+		label := in.label(b.g)
+		if len(t.seeds) > 1 {
+			label += fmt.Sprintf(" pool=%d", seed)
+		}
+		s := b.step(Step{
+			Stage: StagePool, Label: label, Block: in.block.Address(), Pool: &p, Range: in.block.Range,
+			Inputs: []Input{{"queries", data, "queries"}, {"corpus", data, "corpus"}, {"qrels", data, "qrels"}},
+		}, map[string]any{"pool": &p})
+		b.pools[in] = append(b.pools[in], s)
+		if b.opts.Done == nil || !b.opts.Done(s.Recipe) {
+			b.fillable(in, data, &p)
+		}
+	}
+}
+
+// fillable refuses a pool that the target cannot fill.
+func (b *builder) fillable(in *instance, data *Step, p *Pool) {
+	x := b.inspect(data, in.block.Range)
+	if x == nil {
+		return
+	}
+	t := b.texts[data.Recipe]
+	if t == nil {
+		t = collection.TextsOf(x)
+		b.texts[data.Recipe] = t
+	}
+	if _, err := collection.SelectPool(t, p.Params()); err != nil {
+		h := &hostArgs{b: in.block, p: in.point}
+		h.fail("pool", "Pool cannot be filled", "%s: %s.", in.label(b.g), err)
+		b.diags = append(b.diags, h.diags...)
+	}
+}
+
+// Params returns the pool in the form that package collection takes.
+func (p *Pool) Params() collection.PoolParams {
+	return collection.PoolParams{QueryLanguage: p.QueryLanguage, CorpusLanguage: p.CorpusLanguage, Size: p.Size, Queries: p.Queries, Seed: p.Seed}
+}
+
+func (b *builder) retrievalArgs(in *instance) (depth int, leakage string, ok bool) {
+	h := &hostArgs{b: in.block, p: in.point}
+	depth = h.integer("depth", 100, 1)
+	leakage = h.str("leakage", "error", "error", "warn")
+	b.diags = append(b.diags, h.diags...)
+	return depth, leakage, !h.diags.HasErrors()
+}
+
+func (b *builder) retrieve(in *instance) {
+	depth, leakage, ok := b.retrievalArgs(in)
+	if !ok {
+		return
+	}
+	task, enc, idx, met := in.refs["task"][0], in.refs["encoder"][0], in.refs["index"][0], in.refs["metric"][0]
+	data := b.loads[task.refs["data"][0]]
+	pools := b.pools[task]
+	ec, ok1 := b.config(enc)
+	ic, ok2 := b.config(idx)
+	mc, ok3 := b.config(met)
+	if !ok1 || !ok2 || !ok3 || data == nil || len(pools) == 0 {
+		return
+	}
+	model := b.models[enc]
+	if enc.block.Train != nil && model == nil {
+		return
+	}
+	p := pools[0].Pool
+	queries := b.encode(enc, ec, model, data, sdk.RoleQuery, "queries", p.QueryLanguage)
+	docs := b.encode(enc, ec, model, data, sdk.RoleDocument, "corpus", p.CorpusLanguage)
+	if queries == nil || docs == nil {
+		return
+	}
+	id, md := b.components[idx.block], b.components[met.block]
+	icomp, mcomp := id.Component, md.Component
+	index := b.step(Step{
+		Stage: StageIndex, Label: idx.label(b.g) + " of " + docs.Label, Block: idx.block.Address(), Component: &icomp, Config: mustCanonical(ic.full),
+		Inputs: []Input{{"documents", docs, "vectors"}}, Range: idx.block.Range,
+	}, map[string]any{"config": ic.output})
+
+	cell := &Cell{
+		Retrieval: in.block.Name, Encoder: enc.block.Name, Component: enc.block.Component, Task: task.block.Name, Index: idx.block.Name, Metric: met.block.Name,
+		Axes: in.axes(b.g), QueryLanguage: p.QueryLanguage, CorpusLanguage: p.CorpusLanguage, PoolSize: p.Size,
+		Train: model, Queries: queries,
+	}
+	var after []*Step
+	if model != nil {
+		cell.Mix = b.mixes[enc.refs["on"][0]]
+		after = []*Step{b.check(in, cell.Mix, data, pools, leakage)}
+	}
+	var ids []any
+	for i, pool := range pools {
+		label := in.block.Name + " " + enc.label(b.g) + " " + p.QueryLanguage
+		if len(pools) > 1 {
+			label += fmt.Sprintf(" pool=%d", pool.Pool.Seed)
+		}
+		search := b.step(Step{
+			Stage: StageSearch, Label: label, Block: in.block.Address(), Component: &icomp, Config: mustCanonical(ic.full), Depth: depth,
+			Inputs: []Input{{"index", index, "index"}, {"documents", docs, "vectors"}, {"queries", queries, "vectors"}, {"pool", pool, "pool"}}, Range: in.block.Range,
+		}, map[string]any{"config": ic.output, "depth": float64(depth)})
+		measure := b.step(Step{
+			Stage: StageMeasure, Label: label, Block: in.block.Address(), Component: &mcomp, Config: mustCanonical(mc.full), After: after,
+			Inputs: []Input{{"ranking", search, "ranking"}, {"pool", pool, "pool"}}, Range: in.block.Range,
+		}, map[string]any{"config": mc.output})
+		cell.Runs = append(cell.Runs, CellRun{Seed: pools[i].Pool.Seed, Pool: pool, Search: search, Measure: measure})
+		ids = append(ids, string(measure.Recipe))
+	}
+	cell.ID = cas.Sum(mustCanonical(ids))
+	b.plan.Cells = append(b.plan.Cells, cell)
+}
+
+func (b *builder) encode(enc *instance, c config, model, data *Step, role sdk.Role, part, lang string) *Step {
+	d := b.components[enc.block]
+	inputs := []Input{{"texts", data, part}}
+	sel := &Selection{Role: role, Language: lang}
+	args := map[string]any{"config": c.output, "texts": sel}
+	src, ok := b.encoderSources(enc, c, args)
+	if !ok {
+		return nil
+	}
+	if model != nil {
+		inputs = append(inputs, Input{"model", model, "model"})
+	}
+	comp := d.Component
+	return b.step(Step{
+		Stage: StageEncode, Label: enc.label(b.g) + ", " + lang + " " + part, Block: enc.block.Address(), Component: &comp,
+		Config: mustCanonical(c.full), Sources: src, Texts: sel, Inputs: inputs, Range: enc.block.Range, Weight: 2,
+	}, args)
+}
+
+func (b *builder) check(in *instance, mix, data *Step, pools []*Step, mode string) *Step {
+	inputs := []Input{{"pairs", mix, "pairs"}, {"queries", data, "queries"}, {"corpus", data, "corpus"}}
+	for _, p := range pools {
+		inputs = append(inputs, Input{"pool", p, "pool"})
+	}
+	l := &Leakage{Mode: mode}
+	return b.step(Step{
+		Stage: StageCheck, Label: mix.Label + " against " + pools[0].Pool.QueryLanguage, Block: in.block.Address(), Leak: l, Inputs: inputs, Range: in.block.Range,
+	}, map[string]any{"leakage": l})
+}
+
+// baselines warns of comparisons that show nothing about learning.
+func (b *builder) baselines() {
+	for _, blk := range b.w.Blocks {
+		if blk.Type != "retrieval" || blk.Refs["encoder"] == nil {
+			continue
+		}
+		trained, other := 0, 0
+		for _, e := range blk.Refs["encoder"].AllTargets() {
+			if e.Train != nil {
+				trained++
+			} else {
+				other++
+			}
+		}
+		if trained > 0 && other == 0 {
+			b.add(warnAt(blk.Refs["encoder"].Range, "No baseline", "retrieval %q compares trained encoders only. An untrained encoder of the same shape, or a lexical one, shows what string overlap alone reaches.", blk.Name))
+		}
+	}
+}
+
+// analyses checks analysis and claim blocks, and adds the steps that turn
+// measurements into results.
+func (b *builder) analyses() {
+	for _, a := range b.w.Analyses {
+		if a.Of == nil {
+			continue
+		}
+		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: a.Measure, Range: a.Range}
+		if a.Baseline != nil {
+			out.Baseline = a.Baseline.Name
+			if r := a.Of.Refs["encoder"]; r != nil && !slices.Contains(r.AllTargets(), a.Baseline) {
+				b.add(errorAt(a.Ranges["baseline"], "Baseline not measured", "%s is not among the encoders of %s: add it to the list there.", a.Baseline.Address(), a.Of.Address()))
+			}
+		}
+		b.oneAxisPerRole(a)
+		b.measureKnown(a)
+		b.plan.Analyses = append(b.plan.Analyses, out)
+	}
+	for _, c := range b.w.Claims {
+		if c.Of == nil {
+			continue
+		}
+		b.plan.Claims = append(b.plan.Claims, Claim{
+			Name: c.Name, Analysis: c.Of.Name, Statement: c.Statement, Holds: c.Holds.Text, Margin: c.Margin, Range: c.Range,
+			Left: exprOf(c.Holds.Left), Op: c.Holds.Op, Right: exprOf(c.Holds.Right),
+		})
+	}
+	if b.opts.ValidateOnly || b.diags.HasErrors() {
+		return
+	}
+	b.results()
+}
+
+func (b *builder) oneAxisPerRole(a *workflow.Analysis) {
+	axes := map[int]bool{}
+	for _, v := range b.g.vars[a.Of] {
+		for _, x := range v.axes {
+			axes[x] = true
+		}
+	}
+	for _, role := range []string{workflow.RoleSize, workflow.RoleDiversity} {
+		var names []string
+		for _, x := range slices.Sorted(maps.Keys(axes)) {
+			if b.w.Axes[x].Role == role {
+				names = append(names, b.w.Axes[x].Name)
+			}
+		}
+		if len(names) > 1 {
+			b.add(errorAt(a.Range, "Two axes of one role", "%s depends on the axes %s, which both play the role %q. An analysis takes one: give the others the role \"factor\".", a.Of.Address(), strings.Join(names, " and "), role))
+		}
+	}
+}
+
+// measureKnown checks the analysis's measure against what the metric computes,
+// where the metric says so in an argument called measures.
+func (b *builder) measureKnown(a *workflow.Analysis) {
+	if a.Measure == "" || a.Of.Refs["metric"] == nil {
+		return
+	}
+	for _, m := range a.Of.Refs["metric"].AllTargets() {
+		for _, in := range b.g.instances(m) {
+			c, ok := b.config(in)
+			list, isList := c.full["measures"].([]any)
+			if !ok || !isList {
+				continue
+			}
+			var names []string
+			for _, x := range list {
+				if s, ok := x.(string); ok {
+					names = append(names, s)
+				}
+			}
+			if !slices.Contains(names, a.Measure) {
+				b.add(errorAt(a.Ranges["measure"], "Measure not computed", "%s computes %s, not %q.%s", m.Address(), strings.Join(names, ", "), a.Measure, sdk.DidYouMean(a.Measure, names)))
+			}
+		}
+	}
+}
+
+func exprOf(e *workflow.Estimand) *Expr {
+	if e == nil {
+		return nil
+	}
+	return &Expr{Call: e.Call, Args: e.Args, Num: e.Num, Op: e.Op, Left: exprOf(e.Left), Right: exprOf(e.Right)}
+}
+
+// results adds collect, analyse and report. Their arguments hold names and
+// words, which the records and the report print: renaming a block assembles
+// the results anew and computes nothing else.
+func (b *builder) results() {
+	if len(b.plan.Cells) == 0 {
+		return
+	}
+	var inputs []Input
+	cells := make([]any, len(b.plan.Cells))
+	for i, c := range b.plan.Cells {
+		axes := map[string]any{}
+		for k, v := range c.Axes {
+			axes[k] = v
+		}
+		runs := make([]any, len(c.Runs))
+		for j, r := range c.Runs {
+			inputs = append(inputs, Input{"values", r.Measure, "values"})
+			runs[j] = map[string]any{"seed": float64(r.Seed), "measure": string(r.Measure.Recipe)}
+		}
+		cell := map[string]any{
+			"id": string(c.ID), "retrieval": c.Retrieval, "encoder": c.Encoder, "component": c.Component, "task": c.Task, "index": c.Index,
+			"axes": axes, "query_language": c.QueryLanguage, "corpus_language": c.CorpusLanguage, "runs": runs, "queries": string(c.Queries.Recipe),
+		}
+		if c.Mix != nil {
+			cell["mix"], cell["train"] = string(c.Mix.Recipe), string(c.Train.Recipe)
+		}
+		cells[i] = cell
+	}
+	collect := b.step(Step{Stage: StageCollect, Label: "records", Inputs: inputs, Weight: float64(len(b.plan.Cells)) / 20}, map[string]any{"cells": cells})
+	facts := map[string]any{
+		"title": b.plan.Title, "question": b.plan.Question, "partial": b.plan.Partial, "cells": float64(b.plan.FullCells),
+		"axes": b.plan.Axes, "analyses": analysisArgs(b.plan), "claims": claimArgs(b.plan),
+	}
+	analyse := b.step(Step{Stage: StageAnalyse, Label: "analysis", Inputs: []Input{{"records", collect, "records"}}, Weight: float64(len(b.plan.Cells)) / 20}, facts)
+	report := b.step(Step{
+		Stage: StageReport, Label: "report", Weight: 20,
+		Inputs: []Input{{"summary", analyse, "summary"}, {"records", collect, "records"}},
+	}, map[string]any{"name": b.plan.Name, "components": b.componentsUsed(), "warnings": b.warningTexts()})
+	b.plan.Collect, b.plan.Analyse, b.plan.Report = collect, analyse, report
+}
+
+func analysisArgs(p *Plan) []any {
+	var out []any
+	for _, a := range p.Analyses {
+		out = append(out, map[string]any{"name": a.Name, "retrieval": a.Retrieval, "measure": a.Measure, "baseline": a.Baseline})
+	}
+	return out
+}
+
+func claimArgs(p *Plan) []any {
+	var out []any
+	for _, c := range p.Claims {
+		out = append(out, map[string]any{"name": c.Name, "analysis": c.Analysis, "statement": c.Statement, "holds": c.Holds, "left": c.Left, "op": c.Op, "right": c.Right, "margin": c.Margin})
+	}
+	return out
+}
+
+// componentsUsed lists the components of the plan for the report's method
+// section.
+func (b *builder) componentsUsed() []any {
+	seen := map[string]bool{}
+	var out []any
+	for _, s := range b.plan.Steps {
+		if s.Component == nil {
+			continue
+		}
+		c := s.Component
+		k := fmt.Sprintf("%s %s r%d %s", c.Kind, c.Name, c.Revision, c.Tree)
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (b *builder) warningTexts() []any {
+	var out []any
+	for _, d := range workflow.Tidy(b.diags) {
+		if d.Severity == hcl.DiagWarning {
+			out = append(out, d.Summary+": "+d.Detail)
+		}
+	}
+	return out
+}
