@@ -10,8 +10,10 @@ package pluginhost
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"iter"
+	"os"
+	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -78,68 +80,198 @@ type TrainCall struct {
 	Report    func(done, total int64)
 }
 
-var errNotServed = errors.New("pluginhost: not served in this build")
+// Host owns the plugin processes. It is safe for concurrent use.
+type Host struct {
+	cfg   Config
+	specs map[string]Spec
+	dir   string // of the sockets: private, short
+	lock  *os.File
 
-// Host owns the plugin processes.
-type Host struct{ cfg Config }
+	life context.Context // ends with Close
+	end  context.CancelCauseFunc
+
+	mu    sync.Mutex
+	seats map[seat]*place
+}
+
+type seat struct {
+	plugin string
+	slot   int
+}
+
+// place is where a process sits; turn guards p while one is started.
+type place struct {
+	turn chan struct{}
+	p    *process
+}
+
+var errClosed = fmt.Errorf("the plugin host has been closed")
 
 // New checks cfg. It starts nothing.
-func New(cfg Config) (*Host, error) { return &Host{cfg: cfg}, nil }
+func New(cfg Config) (*Host, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = hclog.NewNullLogger()
+	}
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{{&cfg.StartTimeout, time.Minute}, {&cfg.IdleTimeout, time.Minute}, {&cfg.KillGrace, 1500 * time.Millisecond}} {
+		if *d.value <= 0 {
+			*d.value = d.def
+		}
+	}
+	h := &Host{cfg: cfg, specs: map[string]Spec{}, seats: map[seat]*place{}}
+	for _, s := range cfg.Plugins {
+		if s.Name == "" || len(s.Command) == 0 {
+			return nil, fmt.Errorf("plugin %q: a name and a command are needed", s.Name)
+		}
+		if _, twice := h.specs[s.Name]; twice {
+			return nil, fmt.Errorf("plugin %q is configured twice", s.Name)
+		}
+		h.specs[s.Name] = s
+	}
+	var err error
+	if h.dir, h.lock, err = socketDir(); err != nil {
+		return nil, err
+	}
+	h.life, h.end = context.WithCancelCause(context.Background())
+	return h, nil
+}
+
+const socketPrefix = "xlrun-"
+
+// socketDir makes a private directory whose path leaves room for the name of a
+// socket: what does not fit into a socket's address fails with a message that
+// nobody understands.
+func socketDir() (string, *os.File, error) {
+	const name = len("/plugin1234567890")
+	var last error
+	for _, base := range []string{os.Getenv("XDG_RUNTIME_DIR"), os.TempDir(), "/tmp"} {
+		if base == "" {
+			continue
+		}
+		sweep(base)
+		if n := len(base) + 1 + len(socketPrefix) + 10 + name; n > maxSocketPath {
+			last = fmt.Errorf("%s is too long for sockets: the path of one would have %d bytes, of %d; set TMPDIR to a shorter directory", base, n, maxSocketPath)
+			continue
+		}
+		dir, err := os.MkdirTemp(base, socketPrefix)
+		if err != nil {
+			last = err
+			continue
+		}
+		lock, err := lockDir(dir)
+		if err != nil {
+			_ = os.RemoveAll(dir)
+			last = err
+			continue
+		}
+		return dir, lock, nil
+	}
+	return "", nil, fmt.Errorf("make a directory for sockets: %w", last)
+}
 
 // Close stops every process, within bounded time.
-func (h *Host) Close() {}
+func (h *Host) Close() {
+	h.end(errClosed)
+	h.mu.Lock()
+	places := make([]*place, 0, len(h.seats))
+	for _, pl := range h.seats {
+		places = append(places, pl)
+	}
+	h.mu.Unlock()
+	var wg sync.WaitGroup
+	for _, pl := range places {
+		wg.Go(func() {
+			pl.turn <- struct{}{}
+			defer func() { <-pl.turn }()
+			if pl.p != nil {
+				pl.p.stop()
+				pl.p = nil
+			}
+		})
+	}
+	wg.Wait()
+	_ = os.RemoveAll(h.dir)
+	if h.lock != nil {
+		_ = h.lock.Close()
+	}
+}
+
+// process returns the living process of a plugin and slot, starting one if
+// need be.
+func (h *Host) process(ctx context.Context, plugin string, slot int) (*process, error) {
+	spec, ok := h.specs[plugin]
+	if !ok {
+		return nil, fmt.Errorf("there is no plugin %q", plugin)
+	}
+	h.mu.Lock()
+	pl := h.seats[seat{plugin, slot}]
+	if pl == nil {
+		pl = &place{turn: make(chan struct{}, 1)}
+		h.seats[seat{plugin, slot}] = pl
+	}
+	h.mu.Unlock()
+	select {
+	case pl.turn <- struct{}{}:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	defer func() { <-pl.turn }()
+	if h.life.Err() != nil {
+		return nil, errClosed
+	}
+	if pl.p != nil {
+		if pl.p.alive() {
+			return pl.p, nil
+		}
+		pl.p.stop()
+		pl.p = nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(h.life, func() { cancel(errClosed) })()
+	var err error
+	pl.p, err = h.start(ctx, spec, slot)
+	return pl.p, err
+}
 
 // Components starts each plugin once and lists what it offers, in the order of
 // the configuration. One kind and name in two plugins is an error.
-func (h *Host) Components(ctx context.Context) ([]Component, error) { return nil, errNotServed }
-
-// Validate checks the arguments of a component, and of its train block if
-// train is not nil, without opening it.
-func (h *Host) Validate(ctx context.Context, ref Ref, train []byte) (sdk.Diagnostics, error) {
-	return nil, errNotServed
+func (h *Host) Components(ctx context.Context) ([]Component, error) {
+	processes := make([]*process, len(h.cfg.Plugins))
+	errs := make([]error, len(h.cfg.Plugins))
+	var wg sync.WaitGroup
+	for i, spec := range h.cfg.Plugins {
+		wg.Go(func() { processes[i], errs[i] = h.process(ctx, spec.Name, 0) })
+	}
+	wg.Wait()
+	type key struct {
+		kind sdk.Kind
+		name string
+	}
+	var out []Component
+	owner := map[key]string{}
+	for i, spec := range h.cfg.Plugins {
+		if errs[i] != nil {
+			return nil, errs[i]
+		}
+		for _, info := range processes[i].components {
+			k := key{info.Kind, info.Name}
+			if other, taken := owner[k]; taken {
+				return nil, fmt.Errorf("%s %q is offered by plugin %q and by plugin %q: remove one of them", info.Kind, info.Name, other, spec.Name)
+			}
+			owner[k] = spec.Name
+			out = append(out, Component{Info: info, Plugin: spec.Name, Version: processes[i].info.GetVersion(), Tree: spec.Tree})
+		}
+	}
+	return out, nil
 }
 
-// Sources lists the files that a loader will read.
-func (h *Host) Sources(ctx context.Context, slot int, ref Ref) ([]sdk.Source, error) {
-	return nil, errNotServed
-}
+// stepKey is the context key of WithStep.
+type stepKey struct{}
 
-// Inspect says what a loader's collection holds.
-func (h *Host) Inspect(ctx context.Context, slot int, ref Ref) (*sdk.Inspection, error) {
-	return nil, errNotServed
-}
-
-// Load writes a loader's collection to out.
-func (h *Host) Load(ctx context.Context, slot int, ref Ref, out sdk.Collector) (Stats, error) {
-	return Stats{}, errNotServed
-}
-
-// Describe opens an encoder and says what it is.
-func (h *Host) Describe(ctx context.Context, slot int, ref Ref) (sdk.EncoderInfo, error) {
-	return sdk.EncoderInfo{}, errNotServed
-}
-
-// Train trains an encoder into call.Dir.
-func (h *Host) Train(ctx context.Context, slot int, ref Ref, call TrainCall) (Stats, error) {
-	return Stats{}, errNotServed
-}
-
-// Encode turns texts into vectors. sink gets them in order, in pieces.
-func (h *Host) Encode(ctx context.Context, slot int, ref Ref, role sdk.Role, texts iter.Seq2[sdk.Text, error], total int, sink func(*sdk.Embeddings) error) (sdk.EncoderInfo, Stats, error) {
-	return sdk.EncoderInfo{}, Stats{}, errNotServed
-}
-
-// Build builds an index into t.Dir.
-func (h *Host) Build(ctx context.Context, slot int, ref Ref, t sdk.BuildTask) (Stats, error) {
-	return Stats{}, errNotServed
-}
-
-// Search calls emit once per query row, in order.
-func (h *Host) Search(ctx context.Context, slot int, ref Ref, t sdk.SearchTask, emit func(query int32, hits []sdk.Hit) error) (Stats, error) {
-	return Stats{}, errNotServed
-}
-
-// Evaluate calls emit once per query, in order, with one value per measure.
-func (h *Host) Evaluate(ctx context.Context, slot int, ref Ref, queries iter.Seq[sdk.JudgedQuery], emit func(id string, v sdk.QueryValues) error) (measures []string, st Stats, err error) {
-	return nil, Stats{}, errNotServed
+// WithStep names the step that calls are made for, in the plugin's logs.
+func WithStep(ctx context.Context, step string) context.Context {
+	return context.WithValue(ctx, stepKey{}, step)
 }
