@@ -301,11 +301,7 @@ func (b *builder) step(s Step, args map[string]any) *Step {
 		args["revision"] = float64(hostRevisions[s.Stage])
 	}
 	s.ActionArgs = mustCanonical(args)
-	inputs := make([]any, len(s.Inputs))
-	for i, in := range s.Inputs {
-		inputs[i] = map[string]any{"role": in.Role, "step": string(in.Step.Recipe), "part": in.Part}
-	}
-	s.Preimage = mustCanonical(map[string]any{"args": args, "inputs": inputs})
+	s.Preimage = preimage(s.ActionArgs, s.Inputs)
 	s.Recipe = cas.Sum(s.Preimage)
 	if old, ok := b.steps[s.Recipe]; ok {
 		for _, a := range s.After {
@@ -322,6 +318,24 @@ func (b *builder) step(s Step, args map[string]any) *Step {
 	b.steps[s.Recipe] = out
 	b.plan.Steps = append(b.plan.Steps, out)
 	return out
+}
+
+// preimage is the canonical JSON of {args, inputs: [{part, role, step}]}. Roles,
+// parts and digests are plain ASCII, so it is written out directly.
+func preimage(args []byte, inputs []Input) []byte {
+	b := make([]byte, 0, len(args)+128*len(inputs)+32)
+	b = append(append(b, `{"args":`...), args...)
+	b = append(b, `,"inputs":[`...)
+	for i, in := range inputs {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, `{"part":"`...), in.Part...)
+		b = append(append(b, `","role":"`...), in.Role...)
+		b = append(append(b, `","step":"`...), in.Step.Recipe...)
+		b = append(b, `"}`...)
+	}
+	return append(b, `]}`...)
 }
 
 // sourcesOf lists and hashes the files that a component reads.

@@ -151,6 +151,12 @@ func canonical(b *bytes.Buffer, v any) error {
 }
 
 func canonicalString(b *bytes.Buffer, s string) error {
+	if plainASCII(s) {
+		b.WriteByte('"')
+		b.WriteString(s)
+		b.WriteByte('"')
+		return nil
+	}
 	if !utf8.ValidString(s) {
 		return fmt.Errorf("%q is not valid UTF-8", s)
 	}
@@ -161,6 +167,16 @@ func canonicalString(b *bytes.Buffer, s string) error {
 	}
 	b.Truncate(b.Len() - 1) // the encoder ends with a line feed
 	return nil
+}
+
+// plainASCII reports whether s stands in JSON as it is.
+func plainASCII(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // Label returns the text of a scalar as it stands in a column: a number in
