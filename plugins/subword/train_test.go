@@ -268,8 +268,16 @@ func TestGradient(t *testing.T) {
 	const dim = 6
 	// Shared rows, repeated rows, and a text without any.
 	texts := [][]uint32{
-		{0, 1, 2}, {3, 3, 1}, {4}, {5, 6, 7, 0, 1, 2}, {},
-		{8, 1}, {9, 9, 9, 2}, {10, 3}, {5, 11}, {4, 6},
+		{0, 1, 2},
+		{3, 3, 1},
+		{4},
+		{5, 6, 7, 0, 1, 2},
+		{},
+		{8, 1},
+		{9, 9, 9, 2},
+		{10, 3},
+		{5, 11},
+		{4, 6},
 	}
 	for _, tau := range []float64{0.1, 0.5} {
 		table := initialTable(spec{Buckets: 13, Dim: dim, Seed: 2}, 1)

@@ -241,9 +241,15 @@ func TestIsTiny(t *testing.T) {
 		x    float32
 		want bool
 	}{
-		{0, false}, {float32(math.Copysign(0, -1)), false}, {edge, false}, {-edge, false},
-		{math.Nextafter32(edge, 0), true}, {-math.Nextafter32(edge, 0), true},
-		{math.SmallestNonzeroFloat32, true}, {1, false}, {float32(math.NaN()), false},
+		{0, false},
+		{float32(math.Copysign(0, -1)), false},
+		{edge, false},
+		{-edge, false},
+		{math.Nextafter32(edge, 0), true},
+		{-math.Nextafter32(edge, 0), true},
+		{math.SmallestNonzeroFloat32, true},
+		{1, false},
+		{float32(math.NaN()), false},
 	} {
 		if got := isTiny(c.x); got != c.want {
 			t.Errorf("isTiny(%x): want %v, got %v", c.x, c.want, got)
