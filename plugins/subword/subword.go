@@ -54,7 +54,7 @@ func (o Options) spec() spec {
 // TrainOptions are the arguments of the train block.
 type TrainOptions struct {
 	Examples     int     `xl:"examples,required,min=2,max=1e12" doc:"Pairs to learn from in all, repetitions counted."`
-	BatchSize    int     `xl:"batch_size,default=256,min=2,max=16384" doc:"Pairs per step; the targets of the others are the negatives. Fewer where there are not so many distinct pairs."`
+	BatchSize    int     `xl:"batch_size,default=256,min=2,max=4096" doc:"Pairs per step; the targets of the others are the negatives. Fewer where there are not so many distinct pairs."`
 	Temperature  float64 `xl:"temperature,default=0.1,min=0.01,max=10" doc:"Divides the cosines before the softmax."`
 	LearningRate float64 `xl:"learning_rate,default=0.15,min=0,max=1000" doc:"Largest step of row-wise Adagrad."`
 	Warmup       float64 `xl:"warmup,default=0.1,min=0,max=0.9" doc:"Share of the examples during which the learning rate rises; then it falls to zero."`

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"math"
-	"unsafe"
 
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/vec"
@@ -16,11 +15,11 @@ import (
 // the table.
 type corpus struct {
 	hasher *hasher
-	ids    map[string]int32 // of texts
-	alike  map[string]int32 // of lists of rows: texts that the encoder cannot tell apart
-	class  []int32          // of each text
-	rows   []uint32         // of all texts, one after the other
-	ends   []int            // text i has rows[ends[i]:ends[i+1]]
+	ids    map[string]int32    // of texts
+	alike  map[[2]uint64]int32 // of hashes of rows: texts that the encoder cannot tell apart
+	class  []int32             // of each text
+	rows   []uint32            // of all texts, one after the other
+	ends   []int               // text i has rows[ends[i]:ends[i+1]]
 	groups map[string]int32
 
 	pairs [][2]int32 // texts
@@ -30,7 +29,7 @@ type corpus struct {
 
 func newCorpus(s spec) *corpus {
 	return &corpus{
-		hasher: newHasher(s), ids: map[string]int32{}, alike: map[string]int32{},
+		hasher: newHasher(s), ids: map[string]int32{}, alike: map[[2]uint64]int32{},
 		ends: []int{0}, groups: map[string]int32{},
 		card: trainingCard{Languages: map[string]int{}, LanguagePair: map[string]int{}},
 	}
@@ -45,9 +44,11 @@ func (c *corpus) text(s string) int32 {
 	lo := len(c.rows)
 	c.rows = c.hasher.appendRows(c.rows, s)
 	c.ends = append(c.ends, len(c.rows))
-	key := ""
-	if mine := c.rows[lo:]; len(mine) > 0 {
-		key = string(unsafe.Slice((*byte)(unsafe.Pointer(&mine[0])), 4*len(mine)))
+	// 128 bits, so that no two texts of any corpus share them by chance.
+	key := [2]uint64{golden, uint64(len(c.rows) - lo)}
+	for _, r := range c.rows[lo:] {
+		key[0] = mix(key[0] ^ uint64(r))
+		key[1] = mix(key[1] + golden*uint64(r+1))
 	}
 	class, ok := c.alike[key]
 	if !ok {
