@@ -188,7 +188,8 @@ type Exchange struct {
 const (
 	KindTrained   = "trained"
 	KindControl   = "control"   // trained on shuffled pairs
-	KindUntrained = "untrained" // the baseline, or any encoder without training here
+	KindUntrained = "untrained" // any encoder without training here
+	KindBaseline  = "baseline"  // a trained encoder that the analysis compares with
 )
 
 // Gain compares two kinds of cells, paired on everything they share.

@@ -1,0 +1,192 @@
+package analysis
+
+import (
+	"fmt"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/stats"
+)
+
+// Collector folds records to one number per cell and language as they come.
+// The order in which they come does not matter.
+type Collector struct {
+	design  Design
+	wanted  map[[2]string]bool // retrieval and measure of some analysis
+	role    map[string]string  // axis → role
+	groups  []*group
+	index   map[string]*group
+	queries map[string]int32
+	names   []string // of queries
+	rows    map[[2]string]int
+	last    *group
+	lastRec results.Record
+	err     error
+}
+
+// group is one run in one language: what is averaged to a single number.
+type group struct {
+	head results.Record // of its first row
+	axes []label        // without targets, in the order of the design
+	obs  []observation
+}
+
+type label struct{ axis, value string }
+
+type observation struct {
+	query int32
+	seed  int64
+	value float64
+}
+
+// NewCollector returns a collector for the analyses of a design.
+func NewCollector(d Design) *Collector {
+	c := &Collector{
+		design:  d,
+		wanted:  map[[2]string]bool{},
+		role:    map[string]string{},
+		index:   map[string]*group{},
+		queries: map[string]int32{},
+		rows:    map[[2]string]int{},
+	}
+	for _, a := range d.Analyses {
+		c.wanted[[2]string{a.Retrieval, a.Measure}] = true
+	}
+	for _, a := range d.Axes {
+		c.role[a.Name] = a.Role
+	}
+	return c
+}
+
+// Add takes one record; those that no analysis asks for are passed over. The
+// first mistake is kept and returned by Analyse.
+func (c *Collector) Add(r results.Record) {
+	key := [2]string{r.Retrieval, r.Measure}
+	if !c.wanted[key] || c.err != nil {
+		return
+	}
+	if math.IsNaN(r.Value) || r.Value < -1e-9 || r.Value > 1+1e-9 {
+		c.err = fmt.Errorf("analyse records: %s of query %q in cell %s is %g, want 0 to 1", r.Measure, r.QueryID, r.Cell, r.Value)
+		return
+	}
+	c.rows[key]++
+	g := c.last
+	if g == nil || !sameGroup(&c.lastRec, &r) {
+		g = c.group(r)
+	}
+	c.last, c.lastRec = g, r
+	q, ok := c.queries[r.QueryID]
+	if !ok {
+		q = int32(len(c.names))
+		c.queries[r.QueryID] = q
+		c.names = append(c.names, r.QueryID)
+	}
+	g.obs = append(g.obs, observation{q, r.PoolSeed, min(1, max(0, r.Value))})
+}
+
+// sameGroup says whether two records certainly fold to the same number. It
+// only saves time: rows of a cell come together.
+func sameGroup(a, b *results.Record) bool {
+	if a.Cell != b.Cell || a.QueryLanguage != b.QueryLanguage || a.Measure != b.Measure || a.Encoder != b.Encoder ||
+		a.Task != b.Task || a.Index != b.Index || a.PoolSize != b.PoolSize || a.Retrieval != b.Retrieval || len(a.Axes) != len(b.Axes) {
+		return false
+	}
+	for k, v := range a.Axes {
+		if w, ok := b.Axes[k]; !ok || v != w {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Collector) group(r results.Record) *group {
+	var axes []label
+	for _, a := range c.design.Axes {
+		if v, ok := r.Axes[a.Name]; ok && a.Role != RoleTarget {
+			axes = append(axes, label{a.Name, v})
+		}
+	}
+	known := len(axes)
+	for name, v := range r.Axes {
+		if _, ok := c.role[name]; !ok {
+			axes = append(axes, label{name, v})
+		}
+	}
+	sort.Slice(axes[known:], func(i, j int) bool { return axes[known+i].axis < axes[known+j].axis })
+	var b strings.Builder
+	for _, s := range []string{r.Retrieval, r.Measure, r.Encoder, r.Task, r.Index, fmt.Sprint(r.PoolSize), r.QueryLanguage} {
+		b.WriteString(s)
+		b.WriteByte(0)
+	}
+	for _, a := range axes {
+		b.WriteString(a.axis)
+		b.WriteByte(0)
+		b.WriteString(a.value)
+		b.WriteByte(0)
+	}
+	g, ok := c.index[b.String()]
+	if !ok {
+		g = &group{head: r, axes: axes}
+		c.index[b.String()] = g
+		c.groups = append(c.groups, g)
+	}
+	return g
+}
+
+// score is a run in one language.
+type score struct {
+	cell     string
+	exposure string
+	mean     float64
+	seeds    int
+	ids      []int32   // of the queries, by name
+	values   []float64 // of the queries, seeds averaged
+}
+
+// fold averages over pool seeds, then over queries, in a fixed order.
+func (c *Collector) fold(g *group, rank []int32) (*score, error) {
+	obs := g.obs
+	sort.Slice(obs, func(i, j int) bool {
+		a, b := obs[i], obs[j]
+		if a.query != b.query {
+			return rank[a.query] < rank[b.query]
+		}
+		if a.seed != b.seed {
+			return a.seed < b.seed
+		}
+		return a.value < b.value
+	})
+	s := &score{cell: g.head.Cell, exposure: g.head.Exposure}
+	for i := 0; i < len(obs); {
+		j, sum := i, 0.0
+		for ; j < len(obs) && obs[j].query == obs[i].query; j++ {
+			if j > i && obs[j].seed == obs[j-1].seed {
+				return nil, fmt.Errorf("analyse records: query %q of cell %s has two values of %s for pool %d", c.names[obs[j].query], g.head.Cell, g.head.Measure, obs[j].seed)
+			}
+			sum += obs[j].value
+		}
+		s.ids = append(s.ids, rank[obs[i].query])
+		s.values = append(s.values, sum/float64(j-i))
+		s.seeds = max(s.seeds, j-i)
+		i = j
+	}
+	s.mean = stats.Mean(s.values)
+	return s, nil
+}
+
+// ranks returns for each query its place in the order of names, which does not
+// depend on the order of the records.
+func (c *Collector) ranks() []int32 {
+	order := make([]int32, len(c.names))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	sort.Slice(order, func(i, j int) bool { return c.names[order[i]] < c.names[order[j]] })
+	rank := make([]int32, len(order))
+	for i, q := range order {
+		rank[q] = int32(i)
+	}
+	return rank
+}

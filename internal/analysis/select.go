@@ -1,0 +1,404 @@
+package analysis
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// selection picks runs: by encoder, by the value of an axis, by kind.
+type selection struct {
+	text  string
+	match func(*run) bool
+}
+
+// kindSelection picks a kind of run.
+func kindSelection(kind string) selection {
+	return selection{kind, func(r *run) bool { return r.kind == kind }}
+}
+
+// selectRuns reads a selection: terms with spaces or commas between, each the
+// name of an encoder or axis=value.
+func (g *grid) selectRuns(text string) (selection, bool) {
+	type term struct{ axis, value string }
+	var terms []term
+	for _, t := range strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' }) {
+		axis, value, ok := strings.Cut(t, "=")
+		if !ok {
+			axis, value = "encoder", t
+		}
+		terms = append(terms, term{axis, value})
+	}
+	match := func(r *run) bool {
+		for _, t := range terms {
+			switch t.axis {
+			case "encoder":
+				if r.encoder != t.value {
+					return false
+				}
+			case "kind":
+				if r.kind != t.value {
+					return false
+				}
+			default:
+				if !slices.Contains(r.axes, label{t.axis, t.value}) {
+					return false
+				}
+			}
+		}
+		return true
+	}
+	return selection{text, match}, len(terms) > 0 && slices.ContainsFunc(g.runs, match)
+}
+
+// pairUp returns for each run of a the runs of b that agree with it on
+// everything that both have: draw, size, diversity, budget, factors.
+func (g *grid) pairUp(a, b selection) (left []*run, right [][]*run) {
+	free := g.compared(a, b)
+	for _, r := range g.runs {
+		if !a.match(r) {
+			continue
+		}
+		var with []*run
+		for _, o := range g.runs {
+			if o != r && b.match(o) && g.agree(r, o, free) {
+				with = append(with, o)
+			}
+		}
+		if with != nil {
+			left = append(left, r)
+			right = append(right, with)
+		}
+	}
+	return left, right
+}
+
+// compared returns the axes on which two selections differ by intent: those
+// whose values they have none of in common.
+func (g *grid) compared(a, b selection) map[string]bool {
+	values := func(s selection) map[string]map[string]bool {
+		out := map[string]map[string]bool{}
+		for _, r := range g.runs {
+			if !s.match(r) {
+				continue
+			}
+			for _, x := range r.axes {
+				if out[x.axis] == nil {
+					out[x.axis] = map[string]bool{}
+				}
+				out[x.axis][x.value] = true
+			}
+		}
+		return out
+	}
+	va, vb := values(a), values(b)
+	free := map[string]bool{}
+	for axis, of := range va {
+		if vb[axis] == nil {
+			continue
+		}
+		free[axis] = true
+		for v := range of {
+			if vb[axis][v] {
+				free[axis] = false
+			}
+		}
+	}
+	return free
+}
+
+// agree says whether two runs may be compared. On an axis that both have, the
+// values decide, unless they are what is compared. What one of them has no
+// axis for is read from lineage where both were trained; an encoder without
+// training goes with all.
+func (g *grid) agree(r, o *run, free map[string]bool) bool {
+	freeRole := map[string]bool{}
+	for _, d := range g.design.Axes {
+		if free[d.Name] {
+			freeRole[d.Role] = true
+		}
+	}
+	for _, x := range r.axes {
+		for _, y := range o.axes {
+			if x.axis == y.axis && x.value != y.value && !free[x.axis] {
+				return false
+			}
+		}
+	}
+	trained := func(r *run) bool { return r.lin.TrainingSet != "" || r.lin.Subset != "" }
+	if trained(r) && trained(o) {
+		for _, f := range []string{RoleSize, RoleDiversity, RoleBudget} {
+			_, okR := g.axis(r, f)
+			_, okO := g.axis(o, f)
+			if !(okR && okO) && !freeRole[f] && r.level(f) >= 0 && o.level(f) >= 0 && r.level(f) != o.level(f) {
+				return false
+			}
+		}
+	}
+	return r.task == o.task && r.pool == o.pool
+}
+
+// means is a quantity: the mean of the measure over the runs of a, minus that
+// of the runs they are paired with in b, where there is a b. Draws are its
+// units whatever the unit of slopes: runs of one draw may always share
+// something, and nothing is lost with means.
+func (s *sample) means(left []*run, right [][]*run) *quantity {
+	if len(left) == 0 {
+		return noQuantity(ReasonNoData)
+	}
+	q := &quantity{unit: unitMeasure, lost: 1, rawW: make([]float64, len(s.g.runs)), runs: len(left)}
+	draws := s.g.drawsOf(left)
+	for u, d := range draws {
+		row := make([]float64, len(s.langs))
+		for i, l := range s.langs {
+			var sum, n float64
+			for k, r := range left {
+				if r.draw != d || r.scores[l] == nil {
+					continue
+				}
+				v := r.scores[l].mean
+				if right != nil {
+					other, m := 0.0, 0.0
+					for _, o := range right[k] {
+						if sc := o.scores[l]; sc != nil {
+							other += sc.mean
+							m++
+						}
+					}
+					if m == 0 {
+						continue
+					}
+					v -= other / m
+				}
+				sum += v
+				n++
+			}
+			row[i] = math.NaN()
+			if n > 0 {
+				row[i] = sum / n
+			}
+		}
+		q.byUnit = append(q.byUnit, row)
+		q.rows = append(q.rows, u)
+		var n float64
+		for _, r := range left {
+			if r.draw == d {
+				n++
+			}
+		}
+		for k, r := range left {
+			if r.draw != d {
+				continue
+			}
+			w := 1 / n / float64(len(draws))
+			q.rawW[r.id] += w
+			if right != nil {
+				for _, o := range right[k] {
+					q.rawW[o.id] -= w / float64(len(right[k]))
+				}
+			}
+		}
+	}
+	q.units = len(q.byUnit)
+	q.finish()
+	return q
+}
+
+// evaluate turns an expression into a quantity.
+func (s *sample) evaluate(x Expr) *quantity {
+	switch x := x.(type) {
+	case Number:
+		v := float64(x)
+		return &quantity{value: v, constant: true, without: func(int, int) (float64, bool) { return v, true }}
+	case Neg:
+		return s.combine('*', s.evaluate(Number(-1)), s.evaluate(x.X))
+	case Binary:
+		return s.combine(x.Op, s.evaluate(x.Left), s.evaluate(x.Right))
+	case Call:
+		return s.call(x)
+	}
+	return noQuantity(ReasonExpression)
+}
+
+func (s *sample) call(c Call) *quantity {
+	var args []string
+	for _, a := range c.Args {
+		if a.IsNumber {
+			return noQuantity(ReasonExpression)
+		}
+		args = append(args, a.Text)
+	}
+	if len(args) == 0 {
+		return noQuantity(ReasonExpression)
+	}
+	switch c.Name {
+	case "slope", "ame":
+		for _, f := range args {
+			if f != RoleSize && f != RoleDiversity && f != RoleBudget {
+				return noQuantity(ReasonExpression)
+			}
+		}
+		held := slices.Clone(args[1:])
+		slices.Sort(held)
+		held = slices.Compact(held)
+		if slices.Contains(held, args[0]) {
+			return noQuantity(ReasonExpression)
+		}
+		q := s.slope(args[0], held)
+		if c.Name == "ame" {
+			q = s.ame(q)
+		}
+		return q
+	case "mean":
+		sel, ok := s.g.selectRuns(strings.Join(args, " "))
+		if !ok {
+			return noQuantity(ReasonNoData)
+		}
+		var left []*run
+		for _, r := range s.g.runs {
+			if sel.match(r) {
+				left = append(left, r)
+			}
+		}
+		return s.means(left, nil)
+	case "diff":
+		if len(args) != 2 {
+			return noQuantity(ReasonExpression)
+		}
+		a, okA := s.g.selectRuns(args[0])
+		b, okB := s.g.selectRuns(args[1])
+		if !okA || !okB {
+			return noQuantity(ReasonNoData)
+		}
+		left, right := s.g.pairUp(a, b)
+		return s.means(left, right)
+	}
+	return noQuantity(ReasonExpression)
+}
+
+// combine joins two quantities, the uncertainty to first order.
+func (s *sample) combine(op byte, a, b *quantity) *quantity {
+	if a.reason != "" {
+		return a
+	}
+	if b.reason != "" {
+		return b
+	}
+	var value, da, db float64 // and its derivatives
+	unit := a.unit
+	if a.constant {
+		unit = b.unit
+	}
+	switch op {
+	case '+', '-':
+		sign := 1.0
+		if op == '-' {
+			sign = -1
+		}
+		if !a.constant && !b.constant && a.unit != b.unit {
+			return noQuantity(ReasonExpression)
+		}
+		value, da, db = a.value+sign*b.value, 1, sign
+	case '*':
+		if !a.constant && !b.constant {
+			unit = unitRatio
+		}
+		value, da, db = a.value*b.value, b.value, a.value
+	case '/':
+		if !b.constant {
+			unit = unitRatio
+			if e := s.estimate(b); !e.OK || e.Low <= 0 && e.High >= 0 {
+				return noQuantity(ReasonUnbounded)
+			}
+		}
+		if b.value == 0 {
+			return noQuantity(ReasonUnbounded)
+		}
+		value, da, db = a.value/b.value, 1/b.value, -a.value/b.value/b.value
+	default:
+		return noQuantity(ReasonExpression)
+	}
+	q := &quantity{value: value, unit: unit, constant: a.constant && b.constant}
+	q.without = func(unit, lang int) (float64, bool) {
+		x, ok := a.without(unit, lang)
+		y, ok2 := b.without(unit, lang)
+		v := math.NaN()
+		switch op {
+		case '+':
+			v = x + y
+		case '-':
+			v = x - y
+		case '*':
+			v = x * y
+		case '/':
+			v = x / y
+		}
+		return v, ok && ok2 && !math.IsNaN(v) && !math.IsInf(v, 0)
+	}
+	if q.constant {
+		return q
+	}
+	shape := a // whose units the result has
+	if a.constant {
+		shape = b
+	}
+	q.units, q.lost, q.rows = shape.units, shape.lost, shape.rows
+	q.runs = max(a.runs, b.runs)
+	q.missing = a.missing || b.missing
+	if !a.constant && !b.constant {
+		if (a.byUnit == nil) != (b.byUnit == nil) && !q.missing {
+			return noQuantity(ReasonExpression) // runs and draws do not mix
+		}
+		if a.units != b.units || !slices.Equal(a.rows, b.rows) {
+			return noQuantity(ReasonExpression)
+		}
+		q.lost = max(a.lost, b.lost)
+	}
+	mix := func(x, y []float64, vx, vy, v float64) []float64 {
+		if x == nil && y == nil {
+			return nil
+		}
+		out := make([]float64, max(len(x), len(y)))
+		for i := range out {
+			out[i] = v
+			if x != nil {
+				out[i] += da * (x[i] - vx)
+			}
+			if y != nil {
+				out[i] += db * (y[i] - vy)
+			}
+		}
+		return out
+	}
+	q.byLang = mix(a.byLang, b.byLang, a.value, b.value, value)
+	if a.byUnit != nil || b.byUnit != nil {
+		q.byUnit = make([][]float64, q.units)
+		for u := range q.byUnit {
+			var x, y []float64
+			if a.byUnit != nil {
+				x = a.byUnit[u]
+			}
+			if b.byUnit != nil {
+				y = b.byUnit[u]
+			}
+			q.byUnit[u] = mix(x, y, a.value, b.value, value)
+		}
+	}
+	q.w = mix(a.w, b.w, 0, 0, 0)
+	q.logitW = mix(a.logitW, b.logitW, 0, 0, 0)
+	q.rawW = mix(a.rawW, b.rawW, 0, 0, 0)
+	return q
+}
+
+// calls lists the estimands of an expression, in order.
+func calls(x Expr) []Call {
+	switch x := x.(type) {
+	case Call:
+		return []Call{x}
+	case Neg:
+		return calls(x.X)
+	case Binary:
+		return append(calls(x.Left), calls(x.Right)...)
+	}
+	return nil
+}
