@@ -147,7 +147,7 @@ func (l *loader) find() ([]bitext, error) {
 	}
 	set := func(at *string, file string) {
 		if *at != "" && *at != file {
-			diags = append(diags, sdk.Diagnostic{Path: []any{"path"}, Summary: "Ambiguous data", Detail: fmt.Sprintf("%s has both %s and %s; keep one, or set \"name\" to what their names begin with.", l.o.Path, *at, file)})
+			diags = append(diags, sdk.Diagnostic{Path: []any{"path"}, Summary: "Ambiguous data", Detail: fmt.Sprintf("%s has both %s and %s; keep one.", l.o.Path, *at, file)})
 		}
 		*at = file
 	}
