@@ -24,11 +24,27 @@ func Inspect(ctx context.Context, l Loader) (*Inspection, error) {
 	return &c.Inspection, nil
 }
 
-// inspecting is a Collector that keeps what an inspection needs.
-type inspecting struct{ Inspection }
+// inspecting is a Collector that keeps what an inspection needs. It hashes
+// each text once: the pivot side of a hundred bitexts is one text.
+type inspecting struct {
+	Inspection
+	hashes map[string]uint64
+}
+
+func (c *inspecting) hash(text string) uint64 {
+	h, ok := c.hashes[text]
+	if !ok {
+		if c.hashes == nil {
+			c.hashes = map[string]uint64{}
+		}
+		h = TextHash(text)
+		c.hashes[text] = h
+	}
+	return h
+}
 
 func (c *inspecting) Query(q Query) error {
-	h := TextHash(q.Text)
+	h := c.hash(q.Text)
 	c.Queries = append(c.Queries, InspectedText{ID: q.ID, Language: q.Language, Group: q.Group, Origin: q.Origin, Hash: h, Empty: h == 0})
 	return nil
 }
@@ -36,9 +52,9 @@ func (c *inspecting) Query(q Query) error {
 // Document notes the hash of the text, or of the title where there is nothing
 // else.
 func (c *inspecting) Document(d Document) error {
-	h := TextHash(d.Text)
+	h := c.hash(d.Text)
 	if h == 0 {
-		h = TextHash(d.Title)
+		h = c.hash(d.Title)
 	}
 	c.Documents = append(c.Documents, InspectedText{ID: d.ID, Language: d.Language, Group: d.Group, Origin: d.Origin, Hash: h, Empty: h == 0})
 	return nil
@@ -53,7 +69,7 @@ func (c *inspecting) Qrel(q Qrel) error {
 func (c *inspecting) Pair(p Pair) error {
 	c.Pairs = append(c.Pairs, InspectedPair{
 		Kind: p.Kind, Group: p.Group, LangA: p.A.Language, LangB: p.B.Language,
-		HashA: TextHash(p.A.Text), HashB: TextHash(p.B.Text),
+		HashA: c.hash(p.A.Text), HashB: c.hash(p.B.Text),
 	})
 	return nil
 }
