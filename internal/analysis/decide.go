@@ -197,6 +197,13 @@ func (x *question) decide(level, padj float64) ClaimResult {
 // verdict applies the rule: an interval [L, U] against c with margin M.
 func (x *question) verdict(e Estimate, level float64) (verdict, which string) {
 	low, high := interval(e, level)
+	narrowLow, narrowHigh := interval(e, 1-2*(1-level)) // two one-sided tests
+	return x.verdictOf(low, high, narrowLow, narrowHigh)
+}
+
+// verdictOf is the rule on the limits themselves; the narrow ones are for
+// equality.
+func (x *question) verdictOf(low, high, narrowLow, narrowHigh float64) (verdict, which string) {
 	c, m := x.c, x.claim.Margin
 	switch x.op {
 	case "<":
@@ -213,7 +220,6 @@ func (x *question) verdict(e Estimate, level float64) (verdict, which string) {
 		}
 		return Inconclusive, CaseMayDiffer
 	}
-	narrowLow, narrowHigh := interval(e, 1-2*(1-level)) // two one-sided tests
 	switch {
 	case narrowLow > c-m && narrowHigh < c+m:
 		return Supported, CaseAlike

@@ -197,7 +197,13 @@ func models(factor string, held []string) [][]factorKey {
 
 // slope is the mean slope of the scale on log2 of a factor, over languages and
 // units.
+//
+// Where every draw trains on the same languages, how many they are cannot be
+// told from which they are, and there is no effect of diversity.
 func (s *sample) slope(factor string, held []string) *quantity {
+	if factor == RoleDiversity && s.g.lineage.fixed {
+		return noQuantity(ReasonNotSeparable)
+	}
 	return s.linear(func(r *run) bool { return factor != RoleDiversity || r.lin.Hill1 > 0 },
 		func(r *run) float64 { return s.g.x(r, factor) }, models(factor, held))
 }

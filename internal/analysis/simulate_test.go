@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -49,6 +50,10 @@ type simulation struct {
 	uneven    bool    // numbers of queries from a fifth to all
 	missing   float64 // share of cell × language without records
 	lostCells float64 // share of cells without records
+
+	baseline bool    // untrained encoders too, one per size and draw
+	trained  float64 // what training gives over them, at the centre
+	control  bool    // shuffled pairs too, at the largest diversity and size
 }
 
 var simBase = simulation{
@@ -58,7 +63,8 @@ var simBase = simulation{
 
 func (m simulation) design() Design {
 	d := Design{
-		Encoders: []string{"student"},
+		Title:    "Simulated",
+		Encoders: []string{"student", "control", "untrained"},
 		Analyses: []AnalysisDesign{{Name: "law", Retrieval: "zero_shot", Measure: "Success@1"}},
 		Axes: []Axis{
 			{Name: "size", Role: RoleSize, Labels: labels("s", m.sizes)},
@@ -67,6 +73,9 @@ func (m simulation) design() Design {
 			{Name: "draw", Role: RoleDraw, Labels: labels("", m.draws)},
 			{Name: "target", Role: RoleTarget, Labels: labels("t", m.targets)},
 		},
+	}
+	if m.baseline {
+		d.Analyses[0].Baseline = "untrained"
 	}
 	for _, k := range m.allKs() {
 		d.Axes[1].Labels = append(d.Axes[1].Labels, strconv.Itoa(k))
@@ -131,6 +140,34 @@ func (m simulation) records(seed uint64, add func(results.Record)) {
 	for l := range difficulty {
 		difficulty[l] = vector(queries[l], 0.7)
 	}
+	untrained := make([]float64, m.targets)
+	for l := range untrained {
+		untrained[l] = m.mid + level[l] - m.trained
+	}
+	params := func(size int) int64 { return int64(1e5) << (2 * size) }
+	// emit writes the records of one run: axes, lineage and log-odds per target.
+	emit := func(head results.Record, eta []float64) {
+		head.Retrieval, head.Component, head.Task, head.Index = "zero_shot", "subword", "to_pivot", "exact"
+		head.CorpusLanguage, head.PoolSize, head.PoolSeed, head.Measure, head.Exposure = "eng", 50, 1, "Success@1", results.ExposureNone
+		for l := range m.targets {
+			r := head
+			r.Axes = maps.Clone(head.Axes)
+			r.Axes["target"] = "t" + strconv.Itoa(l+1)
+			r.QueryLanguage = r.Axes["target"]
+			r.Cell = fmt.Sprint(head.Encoder, r.Axes)
+			lost := rng.Float64() < m.missing
+			for q := range queries[l] {
+				r.Value = 0
+				if rng.Float64() < stats.Expit(eta[l]+difficulty[l][q]) {
+					r.Value = 1
+				}
+				r.QueryID = fmt.Sprintf("%d-%d", l, q)
+				if !lost {
+					add(r)
+				}
+			}
+		}
+	}
 	draw := func(k int) []int { return rng.Perm(m.candidates)[:k] }
 	for d := range m.draws {
 		drawSize, drawDiv := normal(m.drawSize), normal(m.drawDiv)
@@ -172,38 +209,46 @@ func (m simulation) records(seed uint64, add func(results.Record)) {
 					if m.kind == simIndependent {
 						training += fmt.Sprintf("/%d", n)
 					}
-					params := int64(1e5) << (2 * n)
-					for l := range m.targets {
-						eta := base + level[l] + langSize[l]*x + langDiv[l]*log2(float64(k)) + normal(m.rest)
+					eta := make([]float64, m.targets)
+					for l := range eta {
+						eta[l] = base + level[l] + langSize[l]*x + langDiv[l]*log2(float64(k)) + normal(m.rest)
 						for _, j := range set {
-							eta += affinity[l][j] / float64(k)
+							eta[l] += affinity[l][j] / float64(k)
 						}
-						lost := rng.Float64() < m.missing
-						for q := range queries[l] {
-							v := 0.0
-							if rng.Float64() < stats.Expit(eta+difficulty[l][q]) {
-								v = 1
-							}
-							if lost {
-								continue
-							}
-							add(results.Record{
-								Cell: fmt.Sprintf("%d/%d/%d/%d", d, t, k, n), Retrieval: "zero_shot", Encoder: "student", Component: "subword", Task: "to_pivot", Index: "exact",
-								Axes: map[string]string{
-									"size": "s" + strconv.Itoa(n+1), "languages": strconv.Itoa(k), "pairs": strconv.Itoa(t),
-									"draw": strconv.Itoa(d + 1), "target": "t" + strconv.Itoa(l+1),
-								},
-								QueryLanguage: "t" + strconv.Itoa(l+1), CorpusLanguage: "eng", PoolSize: 50, PoolSeed: 1,
-								QueryID: fmt.Sprintf("%d-%d", l, q), Measure: "Success@1", Value: v,
-								Lineage: results.Lineage{
-									TrainingSet: training, Subset: subset, Languages: names, Richness: int32(k), Hill1: float64(k), Hill2: float64(k),
-									Pairs: int32(t), Examples: 3000, Pairing: "aligned", ParamsTotal: params, Exposure: results.ExposureNone,
-								},
-							})
+					}
+					head := results.Record{
+						Encoder: "student",
+						Axes:    map[string]string{"size": "s" + strconv.Itoa(n+1), "languages": strconv.Itoa(k), "pairs": strconv.Itoa(t), "draw": strconv.Itoa(d + 1)},
+						Lineage: results.Lineage{
+							TrainingSet: training, Subset: subset, Languages: names, Richness: int32(k), Hill1: float64(k), Hill2: float64(k),
+							Pairs: int32(t), Examples: 3000, Pairing: "aligned", ParamsTotal: params(n),
+						},
+					}
+					emit(head, eta)
+					if m.control && n == m.sizes-1 && k == at[len(at)-1] {
+						head.Encoder = "control"
+						head.Axes = map[string]string{"pairs": strconv.Itoa(t), "draw": strconv.Itoa(d + 1)}
+						head.Pairing, head.TrainingSet = "shuffled", training+"/shuffled"
+						for l := range eta {
+							eta[l] = untrained[l] + 0.2 + normal(m.rest)
 						}
+						emit(head, eta)
 					}
 				}
 			}
+		}
+		for n := range m.sizes {
+			if !m.baseline {
+				break
+			}
+			eta := make([]float64, m.targets)
+			for l := range eta {
+				eta[l] = untrained[l] + normal(m.rest)
+			}
+			emit(results.Record{
+				Encoder: "untrained", Axes: map[string]string{"size": "s" + strconv.Itoa(n+1), "draw": strconv.Itoa(d + 1)},
+				Lineage: results.Lineage{ParamsTotal: params(n)},
+			}, eta)
 		}
 	}
 }

@@ -763,12 +763,12 @@ func (g *grid) answer(a Analysis) []string {
 	return append(out, scopeSentence(a.Facts))
 }
 
-// margin is the smallest change of the measure that matters: the largest
-// margin of a claim in units of the measure.
+// margin is the smallest change of the measure that its claims call one that
+// matters, 0 where none does.
 func (g *grid) margin() float64 {
 	var m float64
 	for _, c := range g.design.Claims {
-		if c.Analysis != "" && c.Analysis != g.analysis.Name {
+		if c.Analysis != "" && c.Analysis != g.analysis.Name || c.Margin <= 0 {
 			continue
 		}
 		inMeasure := false
@@ -777,8 +777,8 @@ func (g *grid) margin() float64 {
 				inMeasure = inMeasure || call.Name == "ame"
 			}
 		}
-		if inMeasure {
-			m = max(m, c.Margin)
+		if inMeasure && (m == 0 || c.Margin < m) {
+			m = c.Margin
 		}
 	}
 	return m

@@ -331,11 +331,11 @@ func (x *question) say(r *ClaimResult) {
 		}
 	case CaseClearGain:
 		add("%s.", fit)
-		add("A %s is clear, but it may be smaller or larger than the %s asked for. These data do not settle this; %s", gain, s.given(m), nothingSettled)
+		add("%s is clear, but it may be smaller or larger than the %s asked for. These data do not settle this; %s", upper(article(gain)), s.given(m), nothingSettled)
 	case CaseOpen:
 		add("We measured %s.", r.Measured)
 		if low <= shift && high >= shift {
-			add("From a %s of %s to a %s of %s all fits these data. They do not settle this; %s", loss, s.number(shift-low), gain, s.with(s.number(high-shift)), nothingSettled)
+			add("From %s of %s to %s of %s all fits these data. They do not settle this; %s", article(loss), s.number(shift-low), article(gain), s.with(s.number(high-shift)), nothingSettled)
 		} else {
 			add("Values from %s fit these data. They do not settle this; %s", r.Interval, nothingSettled)
 		}
@@ -357,6 +357,14 @@ func (x *question) say(r *ClaimResult) {
 	}
 }
 
+// article puts a or an before a noun.
+func article(noun string) string {
+	if strings.ContainsRune("aeiou", rune(noun[0])) {
+		return "an " + noun
+	}
+	return "a " + noun
+}
+
 // asked says what a claim asks for: "above 0.5 points".
 func (x *question) asked(s style) string {
 	c, m := x.c, x.claim.Margin
@@ -371,7 +379,7 @@ func (x *question) asked(s style) string {
 	if m == 0 {
 		return "other than " + s.with(s.given(c))
 	}
-	return "more than " + s.given(m) + " from " + s.with(s.given(c))
+	return "more than " + s.with(s.given(m)) + " from " + s.given(c)
 }
 
 func (x *question) settleSentence(t settle) string {
@@ -498,10 +506,16 @@ func gainSentence(g Gain, measure string) string {
 	s := styleOf(unitMeasure, (e.High-e.Low)/2)
 	at := ""
 	if g.Budget != "" {
-		at = fmt.Sprintf("At a budget of %s, ", g.Budget)
-	}
-	if g.Where != "" {
-		at += fmt.Sprintf("at %s, ", g.Where)
+		at = "At budget " + g.Budget
+		if n, err := strconv.Atoi(g.Budget); err == nil {
+			at = "At " + count(n, "pair")
+		}
+		if g.Where != "" {
+			at += " (" + g.Where + ")"
+		}
+		at += ", "
+	} else if g.Where != "" {
+		at = "At " + g.Where + ", "
 	}
 	var t string
 	switch {
@@ -512,5 +526,8 @@ func gainSentence(g Gain, measure string) string {
 	default:
 		t = fmt.Sprintf("%swhether %s does better than %s is not settled: from %s less to %s more of %s all fits these data.", at, a, b, s.number(-e.Low), s.with(s.number(e.High)), measure)
 	}
-	return strings.ToUpper(t[:1]) + t[1:]
+	return upper(t)
 }
+
+// upper writes the first letter large; it is ASCII.
+func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
