@@ -385,7 +385,7 @@ func (s *Store) Dir(d Digest) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if !treeComplete(dst, entries) {
+	if !s.treeComplete(dst, entries) {
 		if err := s.layOut(dst, entries); err != nil {
 			return "", storeError("lay out a directory", err)
 		}
@@ -394,13 +394,23 @@ func (s *Store) Dir(d Digest) (string, error) {
 	return dst, nil
 }
 
-func treeComplete(dir string, entries []Entry) bool {
+// treeComplete reports whether dir holds the blobs of entries: the very
+// files, or copies where a link was not possible.
+func (s *Store) treeComplete(dir string, entries []Entry) bool {
 	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
 		return false
 	}
 	for _, e := range entries {
-		info, err := os.Lstat(filepath.Join(dir, filepath.FromSlash(e.Path)))
+		path := filepath.Join(dir, filepath.FromSlash(e.Path))
+		info, err := os.Lstat(path)
 		if err != nil || info.Size() != e.Size {
+			return false
+		}
+		blob, err := os.Lstat(s.file("blobs", e.Digest))
+		if err == nil && os.SameFile(info, blob) {
+			continue
+		}
+		if verifyFile(path, e.Digest) != nil {
 			return false
 		}
 	}
@@ -422,7 +432,7 @@ func (s *Store) layOut(dst string, entries []Entry) error {
 	s.session.dirty()
 	for range 3 {
 		err := os.Rename(tmp, dst)
-		if err == nil || treeComplete(dst, entries) {
+		if err == nil || s.treeComplete(dst, entries) {
 			return nil
 		}
 		// What lies there is damaged, or another process is replacing it:
@@ -451,11 +461,12 @@ func (s *Store) linkInto(dir string, entries []Entry) error {
 	return nil
 }
 
-// linkOrCopy hard-links from as to; a file that has all the links its file
-// system allows, or lies on another one, is copied.
+// linkOrCopy hard-links from as to, or copies it where that is not possible:
+// it has all the links its file system allows, belongs to somebody else, or to
+// lies elsewhere.
 func linkOrCopy(from, to string) error {
 	err := os.Link(from, to)
-	if !errors.Is(err, syscall.EMLINK) && !errors.Is(err, syscall.EXDEV) {
+	if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	in, err := os.Open(from)
@@ -546,24 +557,38 @@ func (s *Store) ReadFile(d Digest) ([]byte, error) {
 // Verify reads a blob through and compares it with its digest. A damaged one
 // is removed.
 func (s *Store) Verify(d Digest) error {
-	f, err := os.Open(s.file("blobs", d))
+	err := verifyFile(s.file("blobs", d), d)
+	if errors.Is(err, ErrDamaged) {
+		s.Remove(d)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", d.Short(), err)
-	}
-	defer func() { _ = f.Close() }() // read only
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return fmt.Errorf("read %s: %w", d.Short(), err)
-	}
-	if hexDigest(h) != d {
-		s.Remove(d)
-		return fmt.Errorf("read %s: %w", d.Short(), ErrDamaged)
 	}
 	return nil
 }
 
-// Remove drops a blob that turned out to be damaged.
-func (s *Store) Remove(d Digest) { _ = os.Remove(s.file("blobs", d)) }
+func verifyFile(path string, d Digest) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = f.Close() }() // read only
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return err
+	}
+	if hexDigest(h) != d {
+		return ErrDamaged
+	}
+	return nil
+}
+
+// Remove drops a blob that turned out to be damaged. Trees are looked at anew:
+// the blob may be one of theirs.
+func (s *Store) Remove(d Digest) {
+	_ = os.Remove(s.file("blobs", d)) // it is gone already, or found out again
+	s.trees.Clear()
+}
 
 func (s *Store) absent(d Digest) error {
 	if s.Has(d) {

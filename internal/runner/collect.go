@@ -1,0 +1,333 @@
+package runner
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/study"
+	"github.com/xlrun/xlrun/sdk"
+)
+
+// cellFacts is what the records of a cell say beside its values.
+type cellFacts struct {
+	Cell    results.Record `json:"cell"` // without a query
+	Seeds   []int64        `json:"seeds"`
+	Values  []cas.Digest   `json:"values"`
+	Runs    []output       `json:"runs"`
+	missing bool
+}
+
+// collectFacts returns what enters the action of the collect step beside the
+// values: lineage, exposure, runs and notes, which come from the records of
+// steps and not from their parts. Cells that lack something are left out and
+// counted.
+func (r *run) collectFacts() ([]byte, error) {
+	cells, err := r.cells()
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(struct {
+		Cells []cellFacts `json:"cells"`
+		Notes []Note      `json:"notes"`
+	}{cells, r.gatherNotes()})
+}
+
+// cells describes the cells that have all their values, in plan order.
+func (r *run) cells() ([]cellFacts, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []cellFacts
+	missing := 0
+	lineages := map[[3]*study.Step]results.Lineage{}
+	for _, c := range r.plan.Cells {
+		f := cellFacts{Cell: results.Record{
+			Cell: string(c.ID), Retrieval: c.Retrieval, Encoder: c.Encoder, Component: c.Component, Task: c.Task, Index: c.Index,
+			Axes: c.Axes, QueryLanguage: c.QueryLanguage, CorpusLanguage: c.CorpusLanguage, PoolSize: int32(c.PoolSize),
+		}}
+		for _, x := range c.Runs {
+			m, s := r.node(x.Measure), r.node(x.Search)
+			if m == nil || m.rec == nil || s == nil || s.rec == nil {
+				f.missing = true
+				break
+			}
+			f.Seeds = append(f.Seeds, x.Seed)
+			f.Values = append(f.Values, m.rec.Outputs[partValues].Digest)
+			f.Runs = append(f.Runs, s.rec.Outputs[partRun])
+		}
+		q := r.node(c.Queries)
+		if f.missing || q == nil || q.rec == nil || q.rec.Meta.Encoder == nil {
+			missing++
+			continue
+		}
+		key := [3]*study.Step{c.Mix, c.Train, c.Queries}
+		lin, ok := lineages[key]
+		if !ok {
+			var err error
+			if lin, err = r.lineage(c, q.rec.Meta.Encoder); err != nil {
+				return nil, err
+			}
+			lineages[key] = lin
+		}
+		f.Cell.Lineage = lin
+		f.Cell.Exposure = exposure(c, q.rec.Meta.Encoder, lin)
+		if f.Cell.PoolSize == 0 {
+			f.Cell.PoolSize = r.poolSize(c)
+		}
+		out = append(out, f)
+	}
+	r.missing = missing
+	return out, nil
+}
+
+// poolSize returns the number of candidates of a cell that searches the whole
+// corpus.
+func (r *run) poolSize(c *study.Cell) int32 {
+	for _, x := range c.Runs {
+		if n := r.node(x.Pool); n != nil && n.rec != nil {
+			if p, err := r.pool(n.rec.Outputs[partPool]); err == nil {
+				return int32(len(p.DocumentRows))
+			}
+		}
+	}
+	return 0
+}
+
+func (r *run) lineage(c *study.Cell, info *sdk.EncoderInfo) (results.Lineage, error) {
+	lin := results.Lineage{ParamsTotal: info.ParamsTotal, ParamsNonEmbed: info.ParamsNonEmbed}
+	if c.Mix == nil {
+		return lin, nil
+	}
+	m, t := r.node(c.Mix), r.node(c.Train)
+	if m == nil || m.rec == nil || m.rec.Meta.Lineage == nil || t == nil || t.rec == nil {
+		return lin, fmt.Errorf("%s: the record of its training is gone", c.ID.Short())
+	}
+	l := m.rec.Meta.Lineage
+	lin.TrainingSet = l.TrainingSet
+	lin.Subset = strings.Join(l.Languages, " ")
+	lin.Languages = l.Languages
+	lin.Richness = int32(l.Richness)
+	lin.Hill1, lin.Hill2 = l.Hill1, l.Hill2
+	lin.Pairs = int32(m.rec.Meta.Pairs)
+	lin.Examples = t.rec.Meta.Examples
+	lin.Pairing = c.Mix.Mix.Pairing
+	return lin, nil
+}
+
+// exposure says whether the encoder has seen the language of the queries. The
+// same language in another script counts.
+func exposure(c *study.Cell, info *sdk.EncoderInfo, lin results.Lineage) string {
+	same := func(l string) bool { return bare(l) == bare(c.QueryLanguage) }
+	switch {
+	case slices.ContainsFunc(lin.Languages, same), c.Mix != nil && same(c.Mix.Mix.Pivot):
+		return results.ExposureTuning
+	case slices.ContainsFunc(info.Pretraining, same):
+		return results.ExposurePretraining
+	case !info.PretrainingKnown:
+		return results.ExposureUnknown
+	}
+	return results.ExposureNone
+}
+
+// bare is a language code without its script.
+func bare(lang string) string {
+	code, _, _ := strings.Cut(lang, "_")
+	return code
+}
+
+// gatherNotes adds up the notes of all steps by block.
+func (r *run) gatherNotes() []Note {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	type key struct{ block, what string }
+	at := map[key]*Note{}
+	var order []*Note
+	for _, n := range r.nodes {
+		if n.rec == nil {
+			continue
+		}
+		for _, x := range n.rec.Meta.Notes {
+			k := key{n.step.Block, x.What}
+			s := at[k]
+			if s == nil {
+				s = &Note{Stage: n.step.Stage, Block: n.step.Block, What: x.What, First: n.step.Label, Text: x.Text}
+				at[k] = s
+				order = append(order, s)
+			}
+			s.Count += x.Count
+			s.Steps++
+		}
+	}
+	slices.SortStableFunc(order, func(a, b *Note) int {
+		return cmp.Or(cmp.Compare(slices.Index(study.Stages, a.Stage), slices.Index(study.Stages, b.Stage)), strings.Compare(a.Block, b.Block), strings.Compare(a.What, b.What))
+	})
+	out := make([]Note, len(order))
+	for i, s := range order {
+		out[i] = *s
+	}
+	return out
+}
+
+func collect(ctx context.Context, j *job) (*result, error) {
+	cells, err := j.r.cells()
+	if err != nil {
+		return nil, err
+	}
+	var axes []string
+	for _, a := range j.r.plan.Axes {
+		axes = append(axes, a.Name)
+	}
+	var (
+		file bytes.Buffer
+		runs []cas.Entry
+	)
+	w, err := results.NewRecordWriter(&file, axes)
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range cells {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		rec := c.Cell
+		for k, d := range c.Values {
+			rows, err := j.r.values(output{Digest: d})
+			if err != nil {
+				return nil, err
+			}
+			rec.PoolSeed = c.Seeds[k]
+			for _, row := range rows {
+				rec.QueryID, rec.Measure, rec.Value, rec.Rank = row.QueryID, row.Measure, row.Value, row.Rank
+				if err := w.Write(rec); err != nil {
+					return nil, err
+				}
+			}
+			name := fmt.Sprintf("%s-%d.trec.gz", cas.Digest(rec.Cell).Short(), c.Seeds[k])
+			runs = append(runs, cas.Entry{Path: name, Digest: c.Runs[k].Digest, Size: c.Runs[k].Size})
+		}
+		j.report(int64(i+1), int64(len(cells)))
+	}
+	if err := w.Close(); err != nil {
+		return nil, err
+	}
+	res := &result{outputs: map[string]output{}, meta: meta{Missing: j.r.missingCells()}}
+	if res.outputs[partRecords], err = j.put(file.Bytes()); err != nil {
+		return nil, err
+	}
+	d, err := j.r.store.PutManifest(runs)
+	if err != nil {
+		return nil, err
+	}
+	size, err := j.r.store.Size(d)
+	if err != nil {
+		return nil, err
+	}
+	res.outputs[partRuns] = output{Digest: d, Size: size, Dir: true}
+	res.outputs[partNotes], err = j.putJSON(j.r.gatherNotes())
+	return res, err
+}
+
+func (r *run) missingCells() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.missing
+}
+
+// findings returns what the steps before have found.
+func (r *run) findings() (Findings, error) {
+	in := Findings{Missing: r.missingCells()}
+	c := r.record(r.plan.Collect)
+	if c == nil {
+		return in, errNoRecords
+	}
+	in.Records = r.store.Path(c.Outputs[partRecords].Digest)
+	in.Missing = c.Meta.Missing
+	b, err := r.store.ReadFile(c.Outputs[partNotes].Digest)
+	if err != nil {
+		return in, err
+	}
+	if err := json.Unmarshal(b, &in.Notes); err != nil {
+		return in, fmt.Errorf("read the notes: %w", err)
+	}
+	if a := r.record(r.plan.Analyse); a != nil {
+		in.Summary = r.store.Path(a.Outputs[partSummary].Digest)
+		if o, ok := a.Outputs[partClaims]; ok {
+			in.Claims = r.store.Path(o.Digest)
+		}
+	}
+	return in, nil
+}
+
+func analyse(ctx context.Context, j *job) (*result, error) {
+	in, err := j.r.findings()
+	if err != nil {
+		return nil, err
+	}
+	in.Summary, in.Claims = "", ""
+	parts, err := j.r.opts.Analyse(ctx, j.r.plan, in)
+	if err != nil {
+		return nil, err
+	}
+	if parts[partSummary] == nil {
+		return nil, fmt.Errorf("the analysis gives no summary")
+	}
+	res := &result{outputs: map[string]output{}, meta: meta{Missing: in.Missing}}
+	for name, b := range parts {
+		if res.outputs[name], err = j.put(b); err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func report(ctx context.Context, j *job) (*result, error) {
+	in, err := j.r.findings()
+	if err != nil {
+		return nil, err
+	}
+	files, err := j.r.opts.Report(ctx, j.r.plan, in)
+	if err != nil {
+		return nil, err
+	}
+	dir, cleanup, err := j.scratch()
+	if err != nil {
+		return nil, err
+	}
+	defer cleanup()
+	for name, b := range files {
+		if !filepath.IsLocal(name) {
+			return nil, fmt.Errorf("the report has a file called %q", name)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			return nil, err
+		}
+	}
+	o, err := j.putDir(dir)
+	return &result{outputs: map[string]output{partReport: o}}, err
+}
+
+// summarise takes over the notes of the collected records. r.mu is held.
+func (r *run) summarise() {
+	c := r.node(r.plan.Collect)
+	if c == nil || c.rec == nil {
+		return
+	}
+	r.missing = c.rec.Meta.Missing
+	b, err := r.store.ReadFile(c.rec.Outputs[partNotes].Digest)
+	if err == nil {
+		// The records are what counts: notes that cannot be read are left out.
+		_ = json.Unmarshal(b, &r.notes)
+	}
+}

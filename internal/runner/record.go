@@ -1,0 +1,191 @@
+package runner
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/collection"
+	"github.com/xlrun/xlrun/internal/pluginhost"
+	"github.com/xlrun/xlrun/internal/study"
+	"github.com/xlrun/xlrun/sdk"
+)
+
+// The parts of results.
+const (
+	partQueries = "queries"
+	partCorpus  = "corpus"
+	partQrels   = "qrels"
+	partPairs   = "pairs"
+	partCounts  = "counts"
+	partLineage = "lineage"
+	partModel   = "model"
+	partPool    = "pool"
+	partLeakage = "leakage"
+	partVectors = "vectors"
+	partIndex   = "index"
+	partRanking = "ranking"
+	partRun     = "run" // the ranking as a gzipped TREC run
+	partValues  = "values"
+	partRecords = "records"
+	partRuns    = "runs" // a directory: the TREC runs of all cells
+	partNotes   = "notes"
+	partSummary = "summary"
+	partClaims  = "claims"
+	partReport  = "report"
+)
+
+// output is one part of a step's result.
+type output struct {
+	Digest cas.Digest `json:"digest"`
+	Size   int64      `json:"size"` // of the blob; of the manifest for a directory
+	Dir    bool       `json:"dir,omitempty"`
+}
+
+// record is what the store keeps of an action. Only Outputs are content
+// addressed: nothing else in it may determine what a later step computes,
+// unless it is a function of the action.
+type record struct {
+	Format   string            `json:"format"`
+	Stage    study.Stage       `json:"stage"`
+	Action   cas.Digest        `json:"action"`
+	Outputs  map[string]output `json:"outputs"`
+	Meta     meta              `json:"meta"`
+	Cost     cost              `json:"cost"`
+	Preimage json.RawMessage   `json:"preimage"` // Action is its digest
+}
+
+const recordFormat = "xlrun.action/1"
+
+// meta is what later steps and the report need to know of a result beside its
+// parts.
+type meta struct {
+	Encoder  *sdk.EncoderInfo    `json:"encoder,omitempty"`
+	Rows     int                 `json:"rows,omitempty"` // of a matrix
+	Dim      int                 `json:"dim,omitempty"`
+	Lineage  *collection.Lineage `json:"lineage,omitempty"`
+	Pairs    int                 `json:"pairs,omitempty"`    // training pairs of a mixture
+	Examples int64               `json:"examples,omitempty"` // pairs seen in a training
+	Notes    []note              `json:"notes,omitempty"`
+	Missing  int                 `json:"missing,omitempty"` // cells that a collection lacks
+}
+
+type note struct {
+	What  string `json:"what"`
+	Count int    `json:"count"`
+	Text  string `json:"text,omitempty"`
+}
+
+// cost is what computing a result took, on some machine: for estimates only.
+type cost struct {
+	Seconds float64 `json:"seconds"`
+	Compute float64 `json:"compute_seconds"`
+	Plugin  string  `json:"plugin,omitempty"`
+}
+
+// preimage is what an action digest is the digest of.
+type preimage struct {
+	Args   json.RawMessage `json:"args"`
+	Inputs []preimageInput `json:"inputs"`
+}
+
+type preimageInput struct {
+	Role    string     `json:"role"`
+	Content cas.Digest `json:"content"`
+}
+
+// lookUp returns the record of a recipe if all its outputs are there, else nil.
+func lookUp(store *cas.Store, recipe cas.Digest) (*record, error) {
+	b, ok, err := store.Recipe(recipe)
+	if !ok || err != nil {
+		return nil, err
+	}
+	return intactRecord(store, b), nil
+}
+
+// lookUpAction is lookUp by action.
+func lookUpAction(store *cas.Store, action cas.Digest) (*record, error) {
+	b, ok, err := store.Action(action)
+	if !ok || err != nil {
+		return nil, err
+	}
+	return intactRecord(store, b), nil
+}
+
+// intactRecord reads a record. It returns nil where the record is damaged, is
+// of another format, or an output is missing or has the wrong size.
+func intactRecord(store *cas.Store, b []byte) *record {
+	var rec record
+	if json.Unmarshal(b, &rec) != nil || rec.Format != recordFormat || len(rec.Outputs) == 0 {
+		return nil
+	}
+	for _, o := range rec.Outputs {
+		if !store.Intact(o.Digest, o.Size) || o.Dir && !store.Complete(o.Digest) {
+			return nil
+		}
+	}
+	return &rec
+}
+
+// StepError is a step that failed.
+type StepError struct {
+	Step     *study.Step
+	Fault    pluginhost.Fault
+	Attempts int
+	Err      error
+}
+
+func (e *StepError) Error() string {
+	return fmt.Sprintf("%s %s: %v", e.Step.Stage, e.Step.Label, e.Err)
+}
+
+func (e *StepError) Unwrap() error { return e.Err }
+
+// inputError is an error that is the author's or the data's fault.
+type inputError struct{ err error }
+
+func (e inputError) Error() string { return e.err.Error() }
+func (e inputError) Unwrap() error { return e.err }
+
+// pluginError is an error that is the component's fault.
+type pluginError struct{ err error }
+
+func (e pluginError) Error() string { return e.err.Error() }
+func (e pluginError) Unwrap() error { return e.err }
+
+func blame(fault pluginhost.Fault, format string, args ...any) error {
+	err := fmt.Errorf(format, args...)
+	if fault == pluginhost.FaultPlugin {
+		return pluginError{err}
+	}
+	return inputError{err}
+}
+
+// faultOf says whose fault an error is.
+func faultOf(err error) pluginhost.Fault {
+	var (
+		se  *StepError
+		in  inputError
+		pl  pluginError
+		phe *pluginhost.Error
+		dg  sdk.Diagnostics
+		pe  *fs.PathError
+	)
+	switch {
+	case errors.As(err, &se):
+		return se.Fault
+	case errors.Is(err, cas.ErrFull):
+		return pluginhost.FaultMachine
+	case errors.As(err, &phe):
+		return phe.Fault
+	case errors.As(err, &in), errors.As(err, &dg):
+		return pluginhost.FaultInput
+	case errors.As(err, &pl):
+		return pluginhost.FaultPlugin
+	case errors.As(err, &pe):
+		return pluginhost.FaultMachine
+	}
+	return pluginhost.FaultHost
+}
