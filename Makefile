@@ -1,0 +1,68 @@
+# make test needs only Go. The other tools are pinned in tools/go.mod and built
+# by the first target that asks for one, which takes a few minutes.
+
+GO   ?= go
+TOOL  = $(GO) tool -modfile=tools/go.mod
+
+PLUGINPB = internal/wire/pluginpb
+# What a change of the protocol is compared with: the last release, or HEAD.
+AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
+# How often each benchmark runs: benchstat wants ten.
+COUNT ?= 10
+
+.PHONY: help build test race check vet lint layers generated breaking cross bench generate fmt quickstart clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/xlrun
+	$(GO) build -o bin/xlrun ./cmd/xlrun
+
+test: ## every test; needs only Go
+	$(GO) test ./...
+
+race: ## every test under the race detector (needs a C compiler)
+	$(GO) test -race ./...
+
+check: build vet lint layers generated breaking cross test ## what a change must pass
+
+vet: ## go vet
+	$(GO) vet ./...
+
+lint: ## golangci-lint, zero findings
+	$(TOOL) golangci-lint run --timeout 10m ./...
+
+layers: ## the imports of every package
+	$(GO) test -count=1 ./internal/
+
+generated: ## generated code is what its sources say
+	$(TOOL) buf lint
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	$(TOOL) buf generate -o "$$tmp" && \
+	diff -r "$$tmp/$(PLUGINPB)" $(PLUGINPB) || \
+	{ echo '$(PLUGINPB) is not what sdk/proto says: run make generate' >&2; exit 1; }
+
+breaking: ## the protocol still reads what the last release wrote
+	$(TOOL) buf breaking --against '.git#ref=$(AGAINST)'
+
+cross: ## builds and vets for machines that tests do not run on
+	GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+bench: ## benchmarks, ten times each; compare two files with benchstat
+	@mkdir -p bin
+	$(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./... | tee bin/bench.txt
+	$(TOOL) benchstat bin/bench.txt
+
+generate: ## writes the generated code anew
+	$(TOOL) buf generate
+
+fmt: ## formats Go sources and workflows
+	$(TOOL) golangci-lint fmt
+	$(GO) run ./cmd/xlrun fmt workflows
+
+quickstart: ## the first study, offline
+	$(GO) run ./cmd/xlrun run workflows/quickstart.hcl
+
+clean: ## removes what the targets above left, but no results
+	rm -rf bin
