@@ -26,13 +26,7 @@ type Key = sdk.InspectedPair
 type TextKey = sdk.InspectedText
 
 // KeyOf returns the key of a pair.
-func KeyOf(p sdk.Pair) Key {
-	return Key{
-		Kind: p.Kind, Group: p.Group,
-		LangA: p.A.Language, LangB: p.B.Language,
-		HashA: sdk.TextHash(p.A.Text), HashB: sdk.TextHash(p.B.Text),
-	}
-}
+func KeyOf(p sdk.Pair) Key { return new(Hasher).Pair(p) }
 
 // QueryKey returns the key of a query.
 func QueryKey(q sdk.Query) TextKey {
@@ -48,6 +42,31 @@ func DocumentKey(d sdk.Document) TextKey {
 		h = sdk.TextHash(d.Title)
 	}
 	return TextKey{ID: d.ID, Language: d.Language, Group: d.Group, Origin: d.Origin, Hash: h, Empty: h == 0}
+}
+
+// Hasher makes keys and hashes each text once. Its zero value is ready; it
+// keeps the texts. It is not safe for concurrent use.
+type Hasher struct{ seen map[string]uint64 }
+
+func (h *Hasher) hash(text string) uint64 {
+	x, ok := h.seen[text]
+	if !ok {
+		if h.seen == nil {
+			h.seen = map[string]uint64{}
+		}
+		x = sdk.TextHash(text)
+		h.seen[text] = x
+	}
+	return x
+}
+
+// Pair returns what KeyOf returns.
+func (h *Hasher) Pair(p sdk.Pair) Key {
+	return Key{
+		Kind: p.Kind, Group: p.Group,
+		LangA: p.A.Language, LangB: p.B.Language,
+		HashA: h.hash(p.A.Text), HashB: h.hash(p.B.Text),
+	}
 }
 
 // Hashes is a set of text hashes. The hash of the empty text is never in it.

@@ -12,8 +12,8 @@ import (
 	"github.com/xlrun/xlrun/sdk"
 )
 
-// faq is a parallel collection: n questions and answers in each language.
-func faq(n int, languages ...string) *Texts {
+// parallelFAQ is a parallel collection: n questions and answers in each language.
+func parallelFAQ(n int, languages ...string) *Texts {
 	t := &Texts{Qrels: []sdk.Qrel{}}
 	for l, lang := range languages {
 		for i := range n {
@@ -28,7 +28,7 @@ func faq(n int, languages ...string) *Texts {
 }
 
 func TestParallelTargetsShareThePool(t *testing.T) {
-	c := faq(60, "eng", "cat", "isl")
+	c := parallelFAQ(60, "eng", "cat", "isl")
 	var first *Pool
 	for _, target := range []string{"cat", "isl", "eng"} {
 		p, err := SelectPool(c, PoolParams{QueryLanguage: target, CorpusLanguage: "eng", Size: 50, Queries: 20, Seed: 2})
@@ -65,7 +65,7 @@ func TestParallelTargetsShareThePool(t *testing.T) {
 
 // TestPoolByGroup: without qrels, groups stand for them.
 func TestPoolByGroup(t *testing.T) {
-	c := faq(30, "eng", "cat")
+	c := parallelFAQ(30, "eng", "cat")
 	p := PoolParams{QueryLanguage: "cat", CorpusLanguage: "eng", Size: 12, Queries: 7, Seed: 1}
 	a, err := SelectPool(c, p)
 	if err != nil {
@@ -81,7 +81,7 @@ func TestPoolByGroup(t *testing.T) {
 }
 
 func TestPoolIgnoresTheOrderOfTexts(t *testing.T) {
-	c := faq(40, "eng", "cat")
+	c := parallelFAQ(40, "eng", "cat")
 	p := PoolParams{QueryLanguage: "cat", CorpusLanguage: "eng", Size: 20, Queries: 10, Seed: 9}
 	ids := func(t0 *Texts) []string {
 		pool, err := SelectPool(t0, p)
@@ -110,7 +110,7 @@ func TestPoolIgnoresTheOrderOfTexts(t *testing.T) {
 }
 
 func TestPoolErrors(t *testing.T) {
-	c := faq(43, "eng", "cat")
+	c := parallelFAQ(43, "eng", "cat")
 	for _, x := range []struct {
 		p    PoolParams
 		what string
@@ -131,7 +131,7 @@ func TestPoolErrors(t *testing.T) {
 }
 
 func TestPoolWholeCorpus(t *testing.T) {
-	c := faq(25, "eng", "cat")
+	c := parallelFAQ(25, "eng", "cat")
 	c.Queries = append(c.Queries, TextKey{ID: "lost", Language: "cat", Hash: 5, Group: "nowhere"}, TextKey{ID: "cat/blank", Language: "cat", Group: "g1", Empty: true})
 	c.Qrels = append(c.Qrels, sdk.Qrel{Query: "lost", Document: "eng/a3", Relevance: 0}, sdk.Qrel{Query: "cat/blank", Document: "cat/a1", Relevance: 2})
 	c.Documents = append(c.Documents, TextKey{ID: "eng/copy", Language: "eng", Hash: c.Documents[4].Hash}, TextKey{ID: "eng/blank", Language: "eng", Empty: true})
@@ -202,7 +202,7 @@ func TestPoolOfABitext(t *testing.T) {
 }
 
 func TestLeaks(t *testing.T) {
-	c := faq(10, "eng", "cat")
+	c := parallelFAQ(10, "eng", "cat")
 	pool, err := SelectPool(c, PoolParams{QueryLanguage: "cat", CorpusLanguage: "eng"})
 	if err != nil {
 		t.Fatal(err)
