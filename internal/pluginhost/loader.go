@@ -9,7 +9,8 @@ import (
 	"github.com/xlrun/xlrun/sdk"
 )
 
-// Sources lists the files that a loader will read.
+// Sources lists the files that a component will read of its own; for anything
+// but a loader they may be none.
 func (h *Host) Sources(ctx context.Context, slot int, ref Ref) ([]sdk.Source, error) {
 	var out []sdk.Source
 	err := h.on(ctx, slot, ref, "list sources", func(c *call, o *pluginpb.Opened) error {

@@ -265,13 +265,14 @@ func (r *program) Start(context.Context) error {
 		r.startErr = err
 		return err
 	}
+	pid := r.cmd.Process.Pid
 	r.mu.Lock()
-	r.pid = r.cmd.Process.Pid
+	r.pid = pid
 	r.mu.Unlock()
 	go func() {
-		if awaitDeath(r.pid) {
+		if awaitDeath(pid) {
 			// Children that it left behind would hold its output open.
-			killGroup(r.pid)
+			r.kill()
 			r.once.Do(func() { close(r.died) })
 		}
 	}()
@@ -280,6 +281,9 @@ func (r *program) Start(context.Context) error {
 
 // Wait waits for the process and what it printed. go-plugin calls it once.
 func (r *program) Wait(context.Context) error {
+	if awaitDeath(r.cmd.Process.Pid) {
+		r.kill()
+	}
 	err := r.cmd.Wait()
 	r.mu.Lock()
 	r.pid = 0 // the number may belong to another one now

@@ -14,7 +14,13 @@ import (
 // maxSocketPath is what fits into sockaddr_un everywhere (104 bytes on BSD).
 const maxSocketPath = 103
 
-func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
+// killGroup kills the processes of a group. There is no group 0 here: that
+// would be our own.
+func killGroup(pid int) {
+	if pid > 1 {
+		_ = syscall.Kill(-pid, syscall.SIGKILL)
+	}
+}
 
 func describeExit(s *os.ProcessState) (status string, killed bool) {
 	if s == nil {

@@ -11,14 +11,18 @@ import (
 	"github.com/xlrun/xlrun/sdk"
 )
 
-// Sources lists a loader's files.
+// Sources lists the files that a component reads of its own.
 func (s *server) Sources(req *pluginpb.SourcesRequest, stream grpc.ServerStreamingServer[pluginpb.SourcesResponse]) error {
 	send := func(data []byte, p *pluginpb.Progress, d *pluginpb.Done) error {
 		return stream.Send(&pluginpb.SourcesResponse{Data: data, Progress: p, Done: d})
 	}
-	return s.serve(stream.Context(), req.GetHandle(), sdk.KindLoader, send, func(c *call, o *opened) (time.Duration, error) {
+	return s.serve(stream.Context(), req.GetHandle(), "", send, func(c *call, o *opened) (time.Duration, error) {
+		sourcer, ok := o.value.(sdk.Sourcer)
+		if !ok {
+			return 0, nil
+		}
 		start := time.Now()
-		sources, err := o.value.(sdk.Loader).Sources(c.ctx)
+		sources, err := sourcer.Sources(c.ctx)
 		if err != nil {
 			return 0, err
 		}

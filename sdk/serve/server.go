@@ -262,13 +262,14 @@ func (s *server) work(ctx context.Context, o *opened, send sendFunc, f func(*cal
 	return wire.ToStatus(err)
 }
 
-// serve is work on the component behind a handle, and ends the stream.
+// serve is work on the component behind a handle, of the kind or, if kind is
+// empty, of any, and ends the stream.
 func (s *server) serve(ctx context.Context, handle uint64, kind sdk.Kind, send sendFunc, f func(*call, *opened) (time.Duration, error)) error {
 	s.mu.Lock()
 	o := s.handles[handle]
 	s.mu.Unlock()
-	if o == nil || o.Kind != kind {
-		return status.Errorf(codes.FailedPrecondition, "there is no open %s with handle %d", kind, handle)
+	if o == nil || kind != "" && o.Kind != kind {
+		return status.Errorf(codes.FailedPrecondition, "there is no open %s component with handle %d", kind, handle)
 	}
 	return s.work(ctx, o, send, func(c *call) error {
 		compute, err := f(c, o)

@@ -31,6 +31,8 @@ const (
 // LoaderService reads collections.
 type LoaderServiceClient interface {
 	// Sources lists exactly the files that Load will read: records are Source.
+	// It answers for a component of any kind that reads files of its own, and
+	// gives nothing for one that does not.
 	Sources(ctx context.Context, in *SourcesRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[SourcesResponse], error)
 	// Inspect says what Load will give, without texts: records are Inspected.
 	Inspect(ctx context.Context, in *InspectRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[InspectResponse], error)
@@ -110,6 +112,8 @@ type LoaderService_LoadClient = grpc.ServerStreamingClient[LoadResponse]
 // LoaderService reads collections.
 type LoaderServiceServer interface {
 	// Sources lists exactly the files that Load will read: records are Source.
+	// It answers for a component of any kind that reads files of its own, and
+	// gives nothing for one that does not.
 	Sources(*SourcesRequest, grpc.ServerStreamingServer[SourcesResponse]) error
 	// Inspect says what Load will give, without texts: records are Inspected.
 	Inspect(*InspectRequest, grpc.ServerStreamingServer[InspectResponse]) error
