@@ -19,7 +19,6 @@ study {
 variable "data" {
   description = "SIB-200: one directory per language, with train.tsv.gz and test.tsv.gz."
   type        = path
-  default     = "../../shared/data/sib200"
 }
 
 locals {

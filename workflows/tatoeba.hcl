@@ -18,7 +18,6 @@ study {
 variable "data" {
   description = "Tatoeba: tatoeba.XXX-eng.XXX and tatoeba.XXX-eng.eng for each language."
   type        = path
-  default     = "../../shared/data/tatoeba"
 }
 
 locals {
