@@ -449,6 +449,23 @@ func TestGains(t *testing.T) {
 	}
 }
 
+// Two budgets: what each buys on its own is said too, and controls are compared
+// at each.
+func TestByBudget(t *testing.T) {
+	m := small()
+	m.candidates, m.budgets, m.ksAt, m.size = 20, []int{200, 800}, map[int][]int{800: {2, 4, 8}}, .5
+	a := m.analyse(t, 19).Analyses[0]
+	if len(a.Effects) != 3 || len(a.Effects[0].ByBudget) != 2 || len(a.Effects[1].ByBudget) != 2 || len(a.Effects[2].ByBudget) != 0 {
+		t.Fatalf("effects %+v", a.Effects)
+	}
+	if s := a.Effects[0].ByBudget[1].Sentence; !strings.HasPrefix(s, "At 800 pairs, doubling the encoder gains **") {
+		t.Errorf("got %s", s)
+	}
+	if len(a.Gains) != 6 || a.Gains[4].Budget != "800" || a.Gains[4].Where != "size s2, diversity 8" {
+		t.Errorf("gains %+v", a.Gains)
+	}
+}
+
 // A control that is a value of an axis is paired all the same.
 func TestControlOnAnAxis(t *testing.T) {
 	m := small()

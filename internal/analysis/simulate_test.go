@@ -47,6 +47,7 @@ type simulation struct {
 	langSize  float64 // slopes by target
 	langDiv   float64
 	level     float64 // level by target
+	hard      float64 // of queries, the same in all runs; it makes slopes of means smaller than those of queries
 	uneven    bool    // numbers of queries from a fifth to all
 	missing   float64 // share of cell × language without records
 	lostCells float64 // share of cells without records
@@ -58,7 +59,7 @@ type simulation struct {
 
 var simBase = simulation{
 	kind: simShared, sizes: 3, ks: []int{1, 2, 4}, draws: 8, targets: 8, candidates: 8, queries: 40, mid: -0.3,
-	quality: 0.15, affinity: 0.15, init: 0.05, rest: 0.05, langSize: 0.05, langDiv: 0.05, level: 0.5,
+	quality: 0.15, affinity: 0.15, init: 0.05, rest: 0.05, langSize: 0.05, langDiv: 0.05, level: 0.5, hard: 0.7,
 }
 
 func (m simulation) design() Design {
@@ -138,7 +139,7 @@ func (m simulation) records(seed uint64, add func(results.Record)) {
 	level, langSize, langDiv := vector(m.targets, m.level), vector(m.targets, m.langSize), vector(m.targets, m.langDiv)
 	difficulty := make([][]float64, m.targets) // of queries, shared by all runs
 	for l := range difficulty {
-		difficulty[l] = vector(queries[l], 0.7)
+		difficulty[l] = vector(queries[l], m.hard)
 	}
 	untrained := make([]float64, m.targets)
 	for l := range untrained {

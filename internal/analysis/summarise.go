@@ -85,7 +85,12 @@ func (g *grid) effect(s *sample, factor string) (Effect, *quantity) {
 			if pq.reason != "" {
 				continue
 			}
-			e.ByBudget = append(e.ByBudget, BudgetEffect{Budget: g.budgets[b].label, Slope: part.estimate(pq), AME: part.estimate(part.ame(pq))})
+			at := BudgetEffect{Budget: g.budgets[b].label, Slope: part.estimate(pq), AME: part.estimate(part.ame(pq))}
+			if at.AME.OK && at.AME.SE > 0 {
+				one := Effect{Factor: factor, AME: at.AME}
+				at.Sentence = atBudget(at.Budget) + ", " + lower(effectSentence(one, g.analysis.Measure, "", false, g.margin()))
+			}
+			e.ByBudget = append(e.ByBudget, at)
 		}
 	}
 	return e, q
@@ -323,6 +328,7 @@ func (g *grid) gains(s *sample) []Gain {
 			if b >= 0 {
 				gn.Budget = g.budgets[b].label
 			}
+			gn.Sentence = gainSentence(gn, g.analysis.Measure)
 			out = append(out, gn)
 		}
 	}
@@ -754,11 +760,6 @@ func (g *grid) answer(a Analysis) []string {
 			within += fmt.Sprintf(" and %s to %s languages", trim(a.Facts.Diversities[0].Value), trim(a.Facts.Diversities[n-1].Value))
 		}
 		out = append(out, exchangeSentence(*a.Exchange, within))
-	}
-	for _, gn := range a.Gains {
-		if t := gainSentence(gn, a.Measure); t != "" {
-			out = append(out, t)
-		}
 	}
 	return append(out, scopeSentence(a.Facts))
 }

@@ -170,9 +170,10 @@ type Effect struct {
 
 // BudgetEffect is an effect at one budget.
 type BudgetEffect struct {
-	Budget string   `json:"budget"`
-	Slope  Estimate `json:"slope"`
-	AME    Estimate `json:"ame"`
+	Budget   string   `json:"budget"`
+	Slope    Estimate `json:"slope"`
+	AME      Estimate `json:"ame"`
+	Sentence string   `json:"sentence,omitempty"` // says it; "" without an interval
 }
 
 // Exchange is a ratio of slopes as a number of times as many parameters, with
@@ -202,6 +203,8 @@ type Gain struct {
 	Gain   Estimate `json:"gain"`             // A − B, measure units
 	MeanA  float64  `json:"mean_a"`
 	MeanB  float64  `json:"mean_b"`
+
+	Sentence string `json:"sentence,omitempty"` // says it; "" without an interval
 }
 
 // EncoderMean is the mean over all cells of an encoder.

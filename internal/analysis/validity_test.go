@@ -29,7 +29,12 @@ func validityCases() []validityCase {
 	}
 	for kind, name := range []string{"independent", "shared", "nested"} {
 		for _, effect := range []float64{0, .12, -.12} {
-			add(fmt.Sprintf("%s, effects %+g", name, effect), kind, func(m *simulation) { m.size, m.diversity = effect, effect })
+			add(fmt.Sprintf("%s, effects %+g", name, effect), kind, func(m *simulation) {
+				m.size, m.diversity = effect, effect
+				if effect != 0 {
+					m.hard = 0 // else the planted slopes are not those of the means
+				}
+			})
 		}
 		add(name+", 3 draws, 5 languages", kind, func(m *simulation) { m.draws, m.targets = 3, 5 })
 		add(name+", draws differ in slope", kind, func(m *simulation) { m.drawSize, m.drawDiv = .08, .08 })
@@ -44,7 +49,7 @@ func validityCases() []validityCase {
 			m.budgets, m.ksAt = []int{200, 800}, map[int][]int{800: {2, 4, 8}}
 		})
 		add(name+", the effect saturates", kind, func(m *simulation) {
-			m.ks, m.candidates, m.diversity, m.saturate = []int{1, 4, 16}, 40, .15, true
+			m.ks, m.candidates, m.diversity, m.saturate, m.hard = []int{1, 4, 16}, 40, .15, true, 0
 		})
 	}
 	return out

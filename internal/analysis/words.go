@@ -506,10 +506,7 @@ func gainSentence(g Gain, measure string) string {
 	s := styleOf(unitMeasure, (e.High-e.Low)/2)
 	at := ""
 	if g.Budget != "" {
-		at = "At budget " + g.Budget
-		if n, err := strconv.Atoi(g.Budget); err == nil {
-			at = "At " + count(n, "pair")
-		}
+		at = atBudget(g.Budget)
 		if g.Where != "" {
 			at += " (" + g.Where + ")"
 		}
@@ -529,5 +526,15 @@ func gainSentence(g Gain, measure string) string {
 	return upper(t)
 }
 
-// upper writes the first letter large; it is ASCII.
+// atBudget names a budget: by its number of pairs where that is its label.
+func atBudget(label string) string {
+	if n, err := strconv.Atoi(label); err == nil {
+		return "At " + count(n, "pair")
+	}
+	return "At budget " + label
+}
+
+// upper writes the first letter large, lower small; it is ASCII.
 func upper(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
+
+func lower(s string) string { return strings.ToLower(s[:1]) + s[1:] }

@@ -307,3 +307,22 @@ func TestExprString(t *testing.T) {
 		}
 	}
 }
+
+func TestGainSentence(t *testing.T) {
+	for _, c := range []struct {
+		g    Gain
+		want string
+	}{
+		{Gain{A: KindTrained, B: KindControl, Budget: "4206", Where: "size m, diversity 12", Gain: points(22.8, 20.1, 25.5)},
+			"At 4,206 pairs (size m, diversity 12), the trained encoder reaches 22.8 points of nDCG@10 more than the same encoder trained on shuffled pairs (20.1 to 25.5)."},
+		{Gain{A: KindControl, B: KindUntrained, Gain: points(-2, -3, -1)},
+			"The same encoder trained on shuffled pairs reaches 2.0 points of nDCG@10 less than the same encoder without training (1.0 to 3.0)."},
+		{Gain{A: KindTrained, B: KindBaseline, Budget: "low", Gain: points(.5, -1, 2)},
+			"At budget low, whether the trained encoder does better than the baseline is not settled: from 1.0 less to 2.0 points more of nDCG@10 all fits these data."},
+		{Gain{}, ""},
+	} {
+		if got := gainSentence(c.g, "nDCG@10"); got != c.want {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
