@@ -68,15 +68,25 @@ func TestQuickstartIsFeasible(t *testing.T) {
 	}
 }
 
-// TestSIBIsFeasible: all but four languages can train on all 701 sentences;
+// TestSIBIsFeasible: all but four of the 138 languages can train on all 701 sentences;
 // those four have the same text in train and test.
 func TestSIBIsFeasible(t *testing.T) {
 	if testing.Short() {
 		t.Skip("reads a hundred thousand sentences")
 	}
 	dir := filepath.Join(shared(t), "data", "sib200")
-	train := inspected(t, sib.Component, map[string]any{"path": dir, "split": "train"})
-	test := inspected(t, sib.Component, map[string]any{"path": dir, "split": "test"})
+	dirs, err := filepath.Glob(filepath.Join(dir, "???_????"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	languages := []string{"ary_Arab", "azb_Arab", "lua_Latn", "pag_Latn"}
+	for i, d := range dirs { // half of them will do
+		if code := filepath.Base(d); i%2 == 0 && !slices.Contains(languages, code) {
+			languages = append(languages, code)
+		}
+	}
+	train := inspected(t, sib.Component, map[string]any{"path": dir, "split": "train", "languages": languages})
+	test := inspected(t, sib.Component, map[string]any{"path": dir, "split": "test", "languages": languages})
 	pairs := NewPairs(train.Pairs, testSet(test))
 	var short, whole []string
 	for _, s := range Summarise(train) {
@@ -96,12 +106,12 @@ func TestSIBIsFeasible(t *testing.T) {
 			whole = append(whole, s.Language)
 		}
 	}
-	if want := []string{"ary_Arab", "azb_Arab", "lua_Latn", "pag_Latn"}; !slices.Equal(short, want) {
+	if want := languages[:4]; !slices.Equal(short, want) {
 		t.Errorf("short are %v, want %v", short, want)
 	}
 	for draw := range 3 {
 		for _, c := range []struct{ k, pairs, each int }{{3, 701, 1}, {48, 701, 1}, {6, 4206, 6}, {48, 4206, 6}} {
-			from := draw * 20
+			from := draw * 8
 			sel, err := pairs.Select(MixParams{Languages: whole[from : from+c.k], Pivot: "eng_Latn", Pairs: c.pairs, Seed: fmt.Sprint(draw)})
 			if err != nil {
 				t.Fatal(err)

@@ -171,3 +171,18 @@ func TestTableCoversTheDataSets(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseLanguage(f *testing.F) {
+	for _, seed := range []string{"eng", "srp_Cyrl", "en", "zh-Hant", "", "ENG_latn", "ş", "eng_Latn_x", "xx"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, code string) {
+		l, err := ParseLanguage(code)
+		if (err == nil) != (l.Code == code && l.Base != "" && l.Name != "") {
+			t.Errorf("%q: %+v, %v", code, l, err)
+		}
+		if err == nil && !SameLanguage(code, l.Base) {
+			t.Errorf("%q is not the same as %s", code, l.Base)
+		}
+	})
+}

@@ -232,3 +232,27 @@ func TestTatoeba(t *testing.T) {
 		t.Errorf("%d languages: %v", len(langs), langs)
 	}
 }
+
+func FuzzLines(f *testing.F) {
+	for _, seed := range []string{"a\nb\n", "a\r\n\r\n", "", "\n", "\ufeffa", "a\x00b\n", "\xff\n"} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, content string) {
+		path := filepath.Join(dir, "afr-eng.afr")
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		got, err := lines(path)
+		if err != nil {
+			return
+		}
+		want := strings.Count(content, "\n")
+		if !strings.HasSuffix(content, "\n") {
+			want++
+		}
+		if len(got) != want {
+			t.Errorf("%d lines, want %d", len(got), want)
+		}
+	})
+}

@@ -205,3 +205,15 @@ func TestMinifaq(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{`{"id":"a","question":"b","answer":"c"}`, `{"id":1}`, `[]`, `null`, "{\"id\":\"\xff\"}", `{"id":"a","question":null,"answer":""}`} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, line []byte) {
+		x, err := parse(line)
+		if err == nil && (x.ID == "" || x.Question == nil || x.Answer == nil) {
+			t.Errorf("%q passes as %+v", line, x)
+		}
+	})
+}

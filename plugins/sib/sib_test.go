@@ -225,3 +225,27 @@ func TestSIB200(t *testing.T) {
 		}
 	}
 }
+
+func FuzzRead(f *testing.F) {
+	for _, seed := range []string{head + "1\thealth\tOne.\n", head, "", head + "1\t\"a\nb\"\t\"\"\"\"\n", "\ufeff" + head + "1\ta\tb", head + "1\ta\t\xff\n"} {
+		f.Add(seed)
+	}
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, content string) {
+		path := filepath.Join(dir, "test.tsv")
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		rows, err := read(file{lang: "eng_Latn", name: "eng_Latn/test.tsv", path: path})
+		if (err == nil) == (len(rows) == 0) {
+			t.Errorf("%d rows and %v", len(rows), err)
+		}
+		ids := map[string]bool{}
+		for _, r := range rows {
+			if r.id == "" || ids[r.id] {
+				t.Errorf("id %q is empty or comes twice", r.id)
+			}
+			ids[r.id] = true
+		}
+	})
+}
