@@ -45,20 +45,21 @@ locals {
     "lao_Laoo", # Tai, the only one in its script
   ]
 
-  # Everything else but English, and but the targets' languages in other
-  # scripts.
+  # Everything else but English, the targets' languages in other scripts, and
+  # azb_Arab, lua_Latn and pag_Latn: in each of these one training sentence is
+  # also a test sentence of some language, so 701 cannot be had.
   candidates = [
     "ace_Arab", "ace_Latn", "acm_Arab", "afr_Latn", "aka_Latn", "als_Latn", "amh_Ethi", "arb_Arab",
-    "arb_Latn", "ars_Arab", "azb_Arab", "azj_Latn", "bak_Cyrl", "ban_Latn", "bel_Cyrl", "ben_Beng",
+    "arb_Latn", "ars_Arab", "azj_Latn", "bak_Cyrl", "ban_Latn", "bel_Cyrl", "ben_Beng",
     "bjn_Arab", "bjn_Latn", "bod_Tibt", "bug_Latn", "bul_Cyrl", "ces_Latn", "cjk_Latn", "ckb_Arab",
     "dan_Latn", "deu_Latn", "dik_Latn", "ell_Grek", "est_Latn", "eus_Latn", "fin_Latn", "fon_Latn",
     "fra_Latn", "fur_Latn", "gaz_Latn", "gla_Latn", "guj_Gujr", "hat_Latn", "heb_Hebr", "hin_Deva",
     "hne_Deva", "hrv_Latn", "hun_Latn", "ibo_Latn", "ilo_Latn", "ind_Latn", "ita_Latn", "jpn_Jpan",
     "kac_Latn", "kan_Knda", "kas_Arab", "kas_Deva", "kat_Geor", "kaz_Cyrl", "kea_Latn", "khk_Cyrl",
     "kik_Latn", "kmb_Latn", "kmr_Latn", "knc_Arab", "knc_Latn", "kor_Hang", "lij_Latn", "lim_Latn",
-    "lit_Latn", "ltg_Latn", "lua_Latn", "luo_Latn", "lus_Latn", "lvs_Latn", "mag_Deva", "mal_Mlym",
+    "lit_Latn", "ltg_Latn", "luo_Latn", "lus_Latn", "lvs_Latn", "mag_Deva", "mal_Mlym",
     "mni_Beng", "mos_Latn", "mri_Latn", "mya_Mymr", "nld_Latn", "nno_Latn", "nob_Latn", "nqo_Nkoo",
-    "oci_Latn", "ory_Orya", "pag_Latn", "pes_Arab", "plt_Latn", "pol_Latn", "por_Latn", "prs_Arab",
+    "oci_Latn", "ory_Orya", "pes_Arab", "plt_Latn", "pol_Latn", "por_Latn", "prs_Arab",
     "ron_Latn", "run_Latn", "rus_Cyrl", "sag_Latn", "scn_Latn", "sin_Sinh", "slk_Latn", "slv_Latn",
     "smo_Latn", "sna_Latn", "snd_Arab", "som_Latn", "sot_Latn", "spa_Latn", "srp_Cyrl", "ssw_Latn",
     "swe_Latn", "szl_Latn", "tel_Telu", "tha_Thai", "tso_Latn", "tuk_Latn", "tum_Latn", "tur_Latn",
