@@ -75,8 +75,14 @@ func spread(m map[string]int) (least, most int) {
 func TestEveryCellTrainsOnTheSamePivotSentences(t *testing.T) {
 	keys := parallel(48, 701)
 	for _, c := range []struct{ k, pairs, each int }{
-		{1, 701, 1}, {3, 701, 1}, {12, 701, 1}, {48, 701, 1},
-		{6, 4206, 6}, {12, 4206, 6}, {24, 4206, 6}, {48, 4206, 6},
+		{1, 701, 1},
+		{3, 701, 1},
+		{12, 701, 1},
+		{48, 701, 1},
+		{6, 4206, 6},
+		{12, 4206, 6},
+		{24, 4206, 6},
+		{48, 4206, 6},
 	} {
 		for draw := range 3 {
 			sel, err := SelectMixture(keys, nil, MixParams{Languages: langs(c.k), Pivot: "eng", Pairs: c.pairs, Seed: fmt.Sprint(draw)})

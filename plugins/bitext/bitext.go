@@ -196,8 +196,10 @@ func (l *loader) find() ([]bitext, error) {
 		want = slices.Sorted(slices.Values(l.o.Languages))
 		for i, lang := range l.o.Languages {
 			if found[lang] == nil {
-				diags = append(diags, sdk.Diagnostic{Path: []any{"languages", i}, Summary: "No data for a language",
-					Detail: fmt.Sprintf("%s has no bitext of %s with %s.%s", l.o.Path, lang, l.o.Pivot, sdk.DidYouMean(lang, codes))})
+				diags = append(diags, sdk.Diagnostic{
+					Path: []any{"languages", i}, Summary: "No data for a language",
+					Detail: fmt.Sprintf("%s has no bitext of %s with %s.%s", l.o.Path, lang, l.o.Pivot, sdk.DidYouMean(lang, codes)),
+				})
 			}
 		}
 	}

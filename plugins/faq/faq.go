@@ -121,8 +121,10 @@ func (l *loader) files() ([]file, error) {
 	var missing sdk.Diagnostics
 	need := func(code string, path ...any) {
 		if _, ok := have[code]; !ok {
-			missing = append(missing, sdk.Diagnostic{Path: path, Summary: "No data for a language",
-				Detail: fmt.Sprintf("%s has no file %s.jsonl.%s", l.o.Path, code, sdk.DidYouMean(code, codes))})
+			missing = append(missing, sdk.Diagnostic{
+				Path: path, Summary: "No data for a language",
+				Detail: fmt.Sprintf("%s has no file %s.jsonl.%s", l.o.Path, code, sdk.DidYouMean(code, codes)),
+			})
 			return
 		}
 		if !slices.Contains(want, code) {

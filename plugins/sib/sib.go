@@ -115,8 +115,10 @@ func (l *loader) files() ([]file, error) {
 		if path == nil { // found in the directory: it may lack this split
 			return
 		}
-		missing = append(missing, sdk.Diagnostic{Path: path, Summary: "No data for a language",
-			Detail: fmt.Sprintf("%s has neither %s/%s.tsv.gz nor %s/%s.tsv.%s", l.o.Path, lang, l.o.Split, lang, l.o.Split, sdk.DidYouMean(lang, have))})
+		missing = append(missing, sdk.Diagnostic{
+			Path: path, Summary: "No data for a language",
+			Detail: fmt.Sprintf("%s has neither %s/%s.tsv.gz nor %s/%s.tsv.%s", l.o.Path, lang, l.o.Split, lang, l.o.Split, sdk.DidYouMean(lang, have)),
+		})
 	}
 	need(l.o.Pivot, "pivot")
 	if l.o.Languages != nil {
