@@ -141,7 +141,8 @@ func NewEncoder[O any](info Info, open func(ctx context.Context, options O, m *M
 // open gets the trained model, or nil for the encoder as it is before training.
 func NewTrainable[O, T any](info Info, open func(ctx context.Context, options O, m *Model) (Encoder, error)) Component {
 	c := newComponent(info, KindEncoder, func(ctx context.Context, o O, m *Model) (any, error) { return open(ctx, o, m) })
-	c.Train = optionsOf[T]()
+	// Not nil even where there are no arguments: it can be trained.
+	c.Train = append([]Option{}, optionsOf[T]()...)
 	c.train = func(config []byte) (any, error) {
 		var t T
 		if err := decodeOptions(config, c.Train, &t); err != nil {

@@ -212,7 +212,7 @@ func TestLoad(t *testing.T) {
 
 	stop := errors.New("enough")
 	got = recorder{stop: stop}
-	if _, err := h.Load(t.Context(), 0, ref, &got); err != stop {
+	if _, err := h.Load(t.Context(), 0, ref, &got); !errors.Is(err, stop) {
 		t.Errorf("want the collector's own error, got %v", err)
 	}
 	if _, err := h.Sources(t.Context(), 0, loader(`{"path": "relative"}`)); pluginhost.FaultOf(err) != pluginhost.FaultPlugin {
@@ -299,10 +299,10 @@ func TestEncodeCallersErrors(t *testing.T) {
 		_ = yield(sdk.Text{ID: "a"}, nil) && yield(sdk.Text{}, mine)
 	}
 	nowhere := func(*sdk.Embeddings) error { return nil }
-	if _, _, err := h.Encode(t.Context(), 0, encoder(`{}`), sdk.RoleQuery, bad, 2, nowhere); err != mine {
+	if _, _, err := h.Encode(t.Context(), 0, encoder(`{}`), sdk.RoleQuery, bad, 2, nowhere); !errors.Is(err, mine) {
 		t.Errorf("texts: want the iterator's own error, got %v", err)
 	}
-	if _, _, err := h.Encode(t.Context(), 0, encoder(`{}`), sdk.RoleQuery, texts("a"), 1, func(*sdk.Embeddings) error { return mine }); err != mine {
+	if _, _, err := h.Encode(t.Context(), 0, encoder(`{}`), sdk.RoleQuery, texts("a"), 1, func(*sdk.Embeddings) error { return mine }); !errors.Is(err, mine) {
 		t.Errorf("sink: want its own error, got %v", err)
 	}
 	if _, _, err := h.Encode(t.Context(), 0, encoder(`{}`), sdk.RoleQuery, texts("a"), 2, nowhere); err == nil || err.Error() != "want 2 texts, got 1" {
@@ -339,7 +339,7 @@ func TestTrain(t *testing.T) {
 		sum := sha256.New()
 		i := 0
 		for p := range pairs {
-			fmt.Fprintln(sum, p)
+			sum.Write(fmt.Appendln(nil, p))
 			if i++; i == n {
 				break
 			}
@@ -354,7 +354,7 @@ func TestTrain(t *testing.T) {
 	}
 	mine := errors.New("mine")
 	bad := func(yield func(sdk.Pair, error) bool) { yield(sdk.Pair{}, mine) }
-	if _, err := h.Train(t.Context(), 0, encoder(`{}`), pluginhost.TrainCall{Pairs: bad, Dir: t.TempDir()}); err != mine {
+	if _, err := h.Train(t.Context(), 0, encoder(`{}`), pluginhost.TrainCall{Pairs: bad, Dir: t.TempDir()}); !errors.Is(err, mine) {
 		t.Errorf("want the iterator's own error, got %v", err)
 	}
 }
@@ -586,10 +586,10 @@ func TestStdoutFlood(t *testing.T) {
 	})
 }
 
-func inside(t *testing.T) (dir string, reached func() bool) {
-	dir = t.TempDir()
+func inside(t *testing.T) (reached func() bool) {
+	dir := t.TempDir()
 	t.Setenv("XLRUN_TEST_SCRATCH", dir)
-	return dir, func() bool {
+	return func() bool {
 		_, err := os.Stat(filepath.Join(dir, "inside"))
 		return err == nil
 	}
@@ -600,7 +600,7 @@ func inside(t *testing.T) (dir string, reached func() bool) {
 func TestCancel(t *testing.T) {
 	for mode, survives := range map[string]bool{"patient": true, "hang": false} {
 		t.Run(mode, func(t *testing.T) {
-			_, reached := inside(t)
+			reached := inside(t)
 			h := newHost(t, func(c *pluginhost.Config) { c.KillGrace = 500 * time.Millisecond })
 			_, before, err := encode(t.Context(), h, encoder(`{}`), "a")
 			if err != nil {
@@ -639,7 +639,7 @@ func TestCancel(t *testing.T) {
 
 // A stopped process sends no signs of life.
 func TestStopped(t *testing.T) {
-	_, reached := inside(t)
+	reached := inside(t)
 	h := newHost(t, func(c *pluginhost.Config) { c.IdleTimeout = 400 * time.Millisecond })
 	_, st, err := encode(t.Context(), h, encoder(`{}`), "a")
 	if err != nil {
@@ -674,7 +674,7 @@ func TestHeartbeat(t *testing.T) {
 }
 
 func TestKilledByHand(t *testing.T) {
-	_, reached := inside(t)
+	reached := inside(t)
 	h := newHost(t, nil)
 	_, st, err := encode(t.Context(), h, encoder(`{}`), "a")
 	if err != nil {
@@ -733,7 +733,7 @@ func zombie(pid int) bool {
 }
 
 func TestClose(t *testing.T) {
-	_, reached := inside(t)
+	reached := inside(t)
 	h := newHost(t, func(c *pluginhost.Config) { c.KillGrace = 300 * time.Millisecond })
 	_, st, err := encode(t.Context(), h, encoder(`{}`), "a")
 	if err != nil {

@@ -195,7 +195,7 @@ func (h *hash) Train(_ context.Context, t *sdk.TrainTask) error {
 			return err
 		}
 		n++
-		fmt.Fprintln(sum, p)
+		sum.Write(fmt.Appendln(nil, p))
 		t.Report(int64(n), int64(t.Options.(trainOptions).Examples))
 		if n == t.Options.(trainOptions).Examples {
 			break

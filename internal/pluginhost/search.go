@@ -2,7 +2,6 @@ package pluginhost
 
 import (
 	"context"
-	"fmt"
 	"iter"
 	"math"
 
@@ -35,7 +34,7 @@ func (h *Host) Build(ctx context.Context, slot int, ref Ref, t sdk.BuildTask) (S
 func (h *Host) Search(ctx context.Context, slot int, ref Ref, t sdk.SearchTask, emit func(query int32, hits []sdk.Hit) error) (Stats, error) {
 	var st Stats
 	err := h.on(ctx, slot, ref, "search", func(c *call, o *pluginpb.Opened) error {
-		judge, err := newReferee(t)
+		judge, err := wire.NewReferee(t)
 		if err != nil {
 			return callerError{err}
 		}
@@ -78,7 +77,7 @@ func (h *Host) Search(ctx context.Context, slot int, ref Ref, t sdk.SearchTask, 
 				if err != nil {
 					return brokenError{err}
 				}
-				if err := judge.check(m.GetQuery(), hits); err != nil {
+				if err := judge.Check(m.GetQuery(), hits); err != nil {
 					return brokenError{err}
 				}
 				if err := emit(m.GetQuery(), hits); err != nil {
@@ -91,69 +90,13 @@ func (h *Host) Search(ctx context.Context, slot int, ref Ref, t sdk.SearchTask, 
 		if err != nil {
 			return err
 		}
-		if judge.next != judge.queries {
-			return broken("want the hits of %d queries, got %d", judge.queries, judge.next)
+		if err := judge.End(); err != nil {
+			return brokenError{err}
 		}
 		st = c.stats(done, sent)
 		return nil
 	})
 	return st, err
-}
-
-// referee checks hits against what was asked.
-type referee struct {
-	task      sdk.SearchTask
-	queries   int
-	next      int
-	candidate []uint64 // bits; nil: every row
-}
-
-func newReferee(t sdk.SearchTask) (*referee, error) {
-	r := &referee{task: t, queries: t.Queries.Rows}
-	if t.QueryRows != nil {
-		r.queries = len(t.QueryRows)
-	}
-	if t.DocumentRows == nil {
-		return r, nil
-	}
-	r.candidate = make([]uint64, (t.Documents.Rows+63)/64)
-	for _, row := range t.DocumentRows {
-		if row < 0 || int(row) >= t.Documents.Rows {
-			return nil, fmt.Errorf("candidate row %d of a matrix of %d rows", row, t.Documents.Rows)
-		}
-		r.candidate[row/64] |= 1 << (row % 64)
-	}
-	return r, nil
-}
-
-func (r *referee) check(query int32, hits []sdk.Hit) error {
-	if r.next >= r.queries {
-		return fmt.Errorf("hits of more than %d queries", r.queries)
-	}
-	want := int32(r.next)
-	if r.task.QueryRows != nil {
-		want = r.task.QueryRows[r.next]
-	}
-	r.next++
-	if query != want {
-		return fmt.Errorf("want the hits of query row %d, got those of row %d", want, query)
-	}
-	if len(hits) > r.task.K {
-		return fmt.Errorf("query row %d: want at most %d hits, got %d", query, r.task.K, len(hits))
-	}
-	for i, h := range hits {
-		switch {
-		case h.Row < 0 || int(h.Row) >= r.task.Documents.Rows:
-			return fmt.Errorf("query row %d: hit %d is row %d of a matrix of %d rows", query, i+1, h.Row, r.task.Documents.Rows)
-		case r.candidate != nil && r.candidate[h.Row/64]&(1<<(h.Row%64)) == 0:
-			return fmt.Errorf("query row %d: hit %d is row %d, which is no candidate", query, i+1, h.Row)
-		case math.IsNaN(float64(h.Score)):
-			return fmt.Errorf("query row %d: the score of row %d is not a number", query, h.Row)
-		case i > 0 && (h.Score > hits[i-1].Score || h.Score == hits[i-1].Score && h.Row <= hits[i-1].Row):
-			return fmt.Errorf("query row %d: hits %d and %d are out of order; want the best first, equal scores by ascending row", query, i, i+1)
-		}
-	}
-	return nil
 }
 
 // Evaluate calls emit once per query, in order, with one value per measure. An
