@@ -72,13 +72,14 @@ func TestOrderIsIrrelevant(t *testing.T) {
 
 // Pool seeds are averaged first: a query asked in three pools counts once.
 func TestSeedsBeforeQueries(t *testing.T) {
-	d := Design{Analyses: []AnalysisDesign{{Name: "law", Retrieval: "r", Measure: "m"}}}
+	d := Design{Analyses: []Spec{{Name: "law", Retrieval: "r", Measure: "m"}}}
 	rec := func(query string, seed int64, v float64) results.Record {
 		return results.Record{Retrieval: "r", Measure: "m", Encoder: "e", QueryLanguage: "cat", QueryID: query, PoolSeed: seed, Value: v, Lineage: results.Lineage{TrainingSet: "a", Subset: "deu", Languages: []string{"deu"}, Hill1: 1, Pairs: 10, ParamsTotal: 5}}
 	}
 	s := collect(t, d, []results.Record{
 		rec("q1", 1, 1), rec("q1", 2, 1), rec("q1", 3, 1), rec("q2", 1, 0),
-		{Retrieval: "r", Measure: "other", Value: math.NaN()}, {Retrieval: "other", Measure: "m", Value: 7},
+		{Retrieval: "r", Measure: "other", Value: math.NaN()},
+		{Retrieval: "other", Measure: "m", Value: 7},
 	})
 	if got := s.Analyses[0].Languages[0].Mean; got != 0.5 {
 		t.Errorf("mean %g, want 0.5", got)
@@ -89,7 +90,7 @@ func TestSeedsBeforeQueries(t *testing.T) {
 }
 
 func TestBadRecords(t *testing.T) {
-	d := Design{Analyses: []AnalysisDesign{{Name: "law", Retrieval: "r", Measure: "m"}}}
+	d := Design{Analyses: []Spec{{Name: "law", Retrieval: "r", Measure: "m"}}}
 	good := results.Record{Retrieval: "r", Measure: "m", Encoder: "e", QueryLanguage: "cat", QueryID: "q", Value: .5}
 	bad := func(v float64) results.Record { r := good; r.Value = v; return r }
 	for name, rs := range map[string][]results.Record{
@@ -593,7 +594,7 @@ func TestCheckpoints(t *testing.T) {
 	d := Design{
 		Encoders: []string{"small", "large"},
 		Axes:     []Axis{{Name: "target", Role: RoleTarget, Labels: labels("t", 6)}},
-		Analyses: []AnalysisDesign{{Name: "law", Retrieval: "r", Measure: "m"}},
+		Analyses: []Spec{{Name: "law", Retrieval: "r", Measure: "m"}},
 		Claims:   []Claim{{Name: "large", Left: Call{"diff", []Arg{Text("large"), Text("small")}}, Op: ">", Right: Number(0)}},
 	}
 	rng := rand.New(rand.NewPCG(2, 2))

@@ -16,7 +16,7 @@ type Design struct {
 	Question string // in the author's words
 	Axes     []Axis // in the order of the workflow
 	Encoders []string
-	Analyses []AnalysisDesign
+	Analyses []Spec
 	Claims   []Claim // in the author's order; all of them form one family
 
 	// Partial is set when only part of the grid was run (-only): every claim
@@ -31,8 +31,8 @@ type Axis struct {
 	Labels []string `json:"labels"`
 }
 
-// AnalysisDesign is one analysis block.
-type AnalysisDesign struct {
+// Spec is one analysis block.
+type Spec struct {
 	Name      string
 	Retrieval string // name of the retrieval block whose records it reads
 	Measure   string // "nDCG@10"
@@ -43,5 +43,5 @@ type AnalysisDesign struct {
 type Partial struct {
 	Done int    `json:"done"` // cells run
 	All  int    `json:"all"`  // cells of the whole grid
-	Only string `json:"only"` // the selection, as it was given: "size=xs,draw=1"
+	Only string `json:"only"` // the selection, as it was given: "size=xs,draw=1"; "" where cells are missing for another reason
 }

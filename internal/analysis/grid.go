@@ -42,7 +42,7 @@ type level struct {
 // grid is what an analysis computes on: runs × languages.
 type grid struct {
 	design   Design
-	analysis AnalysisDesign
+	analysis Spec
 	langs    []string
 	queries  []int // per language
 	runs     []*run
@@ -72,7 +72,7 @@ const (
 	unitCheckpoint = "checkpoint"
 )
 
-func (c *Collector) grid(a AnalysisDesign, rank []int32) (*grid, error) {
+func (c *Collector) grid(a Spec, rank []int32) (*grid, error) {
 	g := &grid{design: c.design, analysis: a, rows: c.rows[[2]string{a.Retrieval, a.Measure}]}
 	byKey := map[string]*run{}
 	langs := map[string]bool{}

@@ -31,7 +31,7 @@ func (g *grid) notes(a Analysis) []Note {
 	}
 	f := a.Facts
 	if p := g.design.Partial; p != nil {
-		add(NotePartial, true, "Only %s of %s were run (-only %s).", thousands(p.Done), count(p.All, "cell"), p.Only)
+		add(NotePartial, true, "%s", partialSentence(p))
 	}
 	if len(f.Targets) < minLanguages {
 		add(NoteFewLanguages, true, "With fewer than %d target languages the intervals are about these %d only.", minLanguages, len(f.Targets))

@@ -20,14 +20,13 @@ func kindSelection(kind string) selection {
 // selectRuns reads a selection: terms with spaces or commas between, each the
 // name of an encoder or axis=value.
 func (g *grid) selectRuns(text string) (selection, bool) {
-	type term struct{ axis, value string }
-	var terms []term
+	var terms []label
 	for _, t := range strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' }) {
 		axis, value, ok := strings.Cut(t, "=")
 		if !ok {
 			axis, value = "encoder", t
 		}
-		terms = append(terms, term{axis, value})
+		terms = append(terms, label{axis, value})
 	}
 	match := func(r *run) bool {
 		for _, t := range terms {
@@ -41,7 +40,7 @@ func (g *grid) selectRuns(text string) (selection, bool) {
 					return false
 				}
 			default:
-				if !slices.Contains(r.axes, label{t.axis, t.value}) {
+				if !slices.Contains(r.axes, t) {
 					return false
 				}
 			}
@@ -130,7 +129,7 @@ func (g *grid) agree(r, o *run, free map[string]bool) bool {
 		for _, f := range []string{RoleSize, RoleDiversity, RoleBudget} {
 			_, okR := g.axis(r, f)
 			_, okO := g.axis(o, f)
-			if !(okR && okO) && !freeRole[f] && r.level(f) >= 0 && o.level(f) >= 0 && r.level(f) != o.level(f) {
+			if (!okR || !okO) && !freeRole[f] && r.level(f) >= 0 && o.level(f) >= 0 && r.level(f) != o.level(f) {
 				return false
 			}
 		}

@@ -66,7 +66,7 @@ func (m simulation) design() Design {
 	d := Design{
 		Title:    "Simulated",
 		Encoders: []string{"student", "control", "untrained"},
-		Analyses: []AnalysisDesign{{Name: "law", Retrieval: "zero_shot", Measure: "Success@1"}},
+		Analyses: []Spec{{Name: "law", Retrieval: "zero_shot", Measure: "Success@1"}},
 		Axes: []Axis{
 			{Name: "size", Role: RoleSize, Labels: labels("s", m.sizes)},
 			{Name: "languages", Role: RoleDiversity},

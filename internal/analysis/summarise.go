@@ -51,7 +51,7 @@ func (g *grid) summarise() Analysis {
 	a.Margins = g.margins(base)
 	a.Languages = g.languageResults(s, a.Effects, slopes, base)
 	a.Draws = g.drawPoints()
-	a.Curves = g.curves(s)
+	a.Curves = g.curves()
 	a.LeaveOut = g.leaveOut(a.Effects)
 	a.Notes = g.notes(a)
 	a.Answer = g.answer(a)
@@ -585,7 +585,7 @@ const curveSteps = 25
 
 // curves fits, within each level of the other factors, a straight line on the
 // log-odds to each draw (or to all runs) and averages over languages.
-func (g *grid) curves(s *sample) []Curve {
+func (g *grid) curves() []Curve {
 	out := []Curve{}
 	for _, factor := range []string{RoleSize, RoleDiversity} {
 		if len(g.present(factor)) < 2 {

@@ -85,7 +85,7 @@ func (m simulation) truth(factor string) float64 {
 // those in which it is at or above, at most 5 in 100 refuted. The claims sit
 // exactly on the truth, where errors are most frequent.
 func TestVerdictsAreValid(t *testing.T) {
-	n, full := 16, false
+	n, full := 8, false
 	if v, err := strconv.Atoi(os.Getenv(simulateVar)); err == nil {
 		n, full = v, true
 	}

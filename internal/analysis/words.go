@@ -439,8 +439,7 @@ func (x *question) reasonSentence() string {
 	case ReasonFewLanguages:
 		return fmt.Sprintf("Claims about languages in general need at least %d; this study has %d. The numbers above are about these %d.", minLanguages, len(g.langs), len(g.langs))
 	case ReasonPartialGrid:
-		p := g.design.Partial
-		return fmt.Sprintf("Only %s of %s were run (-only %s).", thousands(p.Done), count(p.All, "cell"), p.Only)
+		return partialSentence(g.design.Partial)
 	case ReasonNotSeparable:
 		if g.lineage.fixed && asks(x.theta, RoleDiversity) {
 			return "All draws train on the same languages, so the effect of how many there are cannot be told apart from the effect of which they are; draw them anew in each draw."
@@ -469,6 +468,14 @@ func (x *question) reasonSentence() string {
 		return "These records do not hold what the claim is about: it does not vary, or was not measured."
 	}
 	return "This comparison cannot be computed: its parts have different units, or are not known here."
+}
+
+func partialSentence(p *Partial) string {
+	s := fmt.Sprintf("Only %s of %s were run", thousands(p.Done), count(p.All, "cell"))
+	if p.Only != "" {
+		s += fmt.Sprintf(" (-only %s)", p.Only)
+	}
+	return s + "."
 }
 
 // asks says whether an expression speaks of a factor.

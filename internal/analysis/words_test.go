@@ -21,20 +21,48 @@ func TestEffectSentence(t *testing.T) {
 		margin float64
 		want   string
 	}{
-		{"size first", Effect{Factor: RoleSize, Held: []string{RoleDiversity, RoleBudget}, AME: points(2.6, 1.9, 3.3)}, true, .005,
-			"Doubling the encoder gains **2.6 points** of nDCG@10 in languages it was never trained on (95 % interval 1.9 to 3.3)."},
-		{"diversity second", Effect{Factor: RoleDiversity, Held: []string{RoleSize, RoleBudget}, AME: points(1, .2, 1.8)}, false, .005,
-			"Doubling the number of training languages, with the number of pairs unchanged, gains **1.0 point** (0.2 to 1.8)."},
-		{"no clear gain", Effect{Factor: RoleDiversity, Held: []string{RoleBudget}, AME: points(.4, -.7, 1.5)}, false, .005,
-			"Doubling the number of training languages, with the number of pairs unchanged, shows no clear gain: between a loss of 0.7 and a gain of 1.5 points all fits these data."},
-		{"too small to matter", Effect{Factor: RoleDiversity, Held: []string{RoleBudget}, AME: points(.1, -.3, .4)}, false, .005,
-			"Doubling the number of training languages, with the number of pairs unchanged, changes nDCG@10 by less than 0.5 points either way."},
-		{"no margin given", Effect{Factor: RoleDiversity, AME: points(.1, -.3, .4)}, false, 0,
-			"Doubling the number of training languages shows no clear gain: between a loss of 0.3 and a gain of 0.4 points all fits these data."},
-		{"a loss", Effect{Factor: RoleBudget, Held: []string{RoleDiversity}, AME: points(-2, -3, -1)}, false, .005,
-			"Doubling the number of pairs costs **2.0 points** (1.0 to 3.0)."},
-		{"narrow", Effect{Factor: RoleSize, AME: points(.82, .7, .94)}, false, .005,
-			"Doubling the encoder gains **0.82 points** (0.70 to 0.94)."},
+		{
+			"size first",
+			Effect{Factor: RoleSize, Held: []string{RoleDiversity, RoleBudget}, AME: points(2.6, 1.9, 3.3)},
+			true, .005,
+			"Doubling the encoder gains **2.6 points** of nDCG@10 in languages it was never trained on (95 % interval 1.9 to 3.3).",
+		},
+		{
+			"diversity second",
+			Effect{Factor: RoleDiversity, Held: []string{RoleSize, RoleBudget}, AME: points(1, .2, 1.8)},
+			false, .005,
+			"Doubling the number of training languages, with the number of pairs unchanged, gains **1.0 point** (0.2 to 1.8).",
+		},
+		{
+			"no clear gain",
+			Effect{Factor: RoleDiversity, Held: []string{RoleBudget}, AME: points(.4, -.7, 1.5)},
+			false, .005,
+			"Doubling the number of training languages, with the number of pairs unchanged, shows no clear gain: between a loss of 0.7 and a gain of 1.5 points all fits these data.",
+		},
+		{
+			"too small to matter",
+			Effect{Factor: RoleDiversity, Held: []string{RoleBudget}, AME: points(.1, -.3, .4)},
+			false, .005,
+			"Doubling the number of training languages, with the number of pairs unchanged, changes nDCG@10 by less than 0.5 points either way.",
+		},
+		{
+			"no margin given",
+			Effect{Factor: RoleDiversity, AME: points(.1, -.3, .4)},
+			false, 0,
+			"Doubling the number of training languages shows no clear gain: between a loss of 0.3 and a gain of 0.4 points all fits these data.",
+		},
+		{
+			"a loss",
+			Effect{Factor: RoleBudget, Held: []string{RoleDiversity}, AME: points(-2, -3, -1)},
+			false, .005,
+			"Doubling the number of pairs costs **2.0 points** (1.0 to 3.0).",
+		},
+		{
+			"narrow",
+			Effect{Factor: RoleSize, AME: points(.82, .7, .94)},
+			false, .005,
+			"Doubling the encoder gains **0.82 points** (0.70 to 0.94).",
+		},
 	} {
 		if got := effectSentence(c.e, "nDCG@10", in, c.first, c.margin); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
@@ -126,32 +154,58 @@ func TestVerdictSentences(t *testing.T) {
 		verdict, kind string
 		want          string
 	}{
-		{"above", ">", 0, .005, 2.6, 1.9, 3.3, Supported, CaseAbove,
-			"We measured +2.6 points. Values from 1.9 to 3.3 fit these data, all above 0.5."},
-		{"opposite", ">", 0, 0, -1.6, -2.6, -.6, Refuted, CaseOpposite,
-			"We measured −1.6 points. Values from −2.6 to −0.6 fit these data, all below 0. In fact the opposite holds."},
-		{"below the margin", ">", 0, .01, .5, .2, .8, Refuted, CaseBelow,
-			"We measured +0.5 points. Values from 0.2 to 0.8 fit these data: there is a gain, but smaller than the 1 asked for."},
-		{"bounded", ">", 0, .01, .3, -.2, .8, Refuted, CaseBounded,
-			"We measured +0.3 points. Values from −0.2 to 0.8 fit these data: whatever the gain, it is smaller than the 1 asked for."},
-		{"clear gain", ">", 0, .005, 1, .2, 1.8, Inconclusive, CaseClearGain,
-			"We measured +1.0 point. Values from 0.2 to 1.8 fit these data. A gain is clear, but it may be smaller or larger than the 0.5 asked for. These data do not settle this; " + open},
-		{"open", ">", 0, .005, .4, -.7, 1.5, Inconclusive, CaseOpen,
-			"We measured +0.4 points. From a loss of 0.7 to a gain of 1.5 points all fits these data. They do not settle this; " + open},
-		{"alike", "==", 0, .005, .1, -.3, .4, Supported, CaseAlike,
-			"We measured +0.1 points. Values from −0.3 to 0.4 fit these data. Any difference is below 0.5 points."},
-		{"may differ", "==", 0, .005, .4, -.2, 1.2, Inconclusive, CaseMayDiffer,
-			"We measured +0.4 points. They may be alike or differ by up to 1.2 points."},
-		{"not alike", "==", 0, .005, 2.6, 1.9, 3.3, Refuted, CaseDifferent,
-			"We measured +2.6 points. Values from 1.9 to 3.3 fit these data: they differ."},
-		{"less, supported", "<", 0, .005, -2.6, -3.3, -1.9, Supported, CaseAbove,
-			"We measured −2.6 points. Values from −3.3 to −1.9 fit these data, all below −0.5."},
-		{"less, opposite", "<", 0, 0, 1.6, .6, 2.6, Refuted, CaseOpposite,
-			"We measured +1.6 points. Values from 0.6 to 2.6 fit these data, all above 0. In fact the opposite holds."},
-		{"less, open", "<", 0, .005, -.4, -1.5, .7, Inconclusive, CaseOpen,
-			"We measured −0.4 points. From a gain of 0.7 to a loss of 1.5 points all fits these data. They do not settle this; " + open},
-		{"other constant", ">", .02, 0, 2.6, 1.9, 3.3, Inconclusive, CaseOpen,
-			"We measured +2.6 points. From a shortfall of 0.1 to an excess of 1.3 points all fits these data. They do not settle this; " + open},
+		{
+			"above", ">", 0, .005, 2.6, 1.9, 3.3, Supported, CaseAbove,
+			"We measured +2.6 points. Values from 1.9 to 3.3 fit these data, all above 0.5.",
+		},
+		{
+			"opposite", ">", 0, 0, -1.6, -2.6, -.6, Refuted, CaseOpposite,
+			"We measured −1.6 points. Values from −2.6 to −0.6 fit these data, all below 0. In fact the opposite holds.",
+		},
+		{
+			"below the margin", ">", 0, .01, .5, .2, .8, Refuted, CaseBelow,
+			"We measured +0.5 points. Values from 0.2 to 0.8 fit these data: there is a gain, but smaller than the 1 asked for.",
+		},
+		{
+			"bounded", ">", 0, .01, .3, -.2, .8, Refuted, CaseBounded,
+			"We measured +0.3 points. Values from −0.2 to 0.8 fit these data: whatever the gain, it is smaller than the 1 asked for.",
+		},
+		{
+			"clear gain", ">", 0, .005, 1, .2, 1.8, Inconclusive, CaseClearGain,
+			"We measured +1.0 point. Values from 0.2 to 1.8 fit these data. A gain is clear, but it may be smaller or larger than the 0.5 asked for. These data do not settle this; " + open,
+		},
+		{
+			"open", ">", 0, .005, .4, -.7, 1.5, Inconclusive, CaseOpen,
+			"We measured +0.4 points. From a loss of 0.7 to a gain of 1.5 points all fits these data. They do not settle this; " + open,
+		},
+		{
+			"alike", "==", 0, .005, .1, -.3, .4, Supported, CaseAlike,
+			"We measured +0.1 points. Values from −0.3 to 0.4 fit these data. Any difference is below 0.5 points.",
+		},
+		{
+			"may differ", "==", 0, .005, .4, -.2, 1.2, Inconclusive, CaseMayDiffer,
+			"We measured +0.4 points. They may be alike or differ by up to 1.2 points.",
+		},
+		{
+			"not alike", "==", 0, .005, 2.6, 1.9, 3.3, Refuted, CaseDifferent,
+			"We measured +2.6 points. Values from 1.9 to 3.3 fit these data: they differ.",
+		},
+		{
+			"less, supported", "<", 0, .005, -2.6, -3.3, -1.9, Supported, CaseAbove,
+			"We measured −2.6 points. Values from −3.3 to −1.9 fit these data, all below −0.5.",
+		},
+		{
+			"less, opposite", "<", 0, 0, 1.6, .6, 2.6, Refuted, CaseOpposite,
+			"We measured +1.6 points. Values from 0.6 to 2.6 fit these data, all above 0. In fact the opposite holds.",
+		},
+		{
+			"less, open", "<", 0, .005, -.4, -1.5, .7, Inconclusive, CaseOpen,
+			"We measured −0.4 points. From a gain of 0.7 to a loss of 1.5 points all fits these data. They do not settle this; " + open,
+		},
+		{
+			"other constant", ">", .02, 0, 2.6, 1.9, 3.3, Inconclusive, CaseOpen,
+			"We measured +2.6 points. From a shortfall of 0.1 to an excess of 1.3 points all fits these data. They do not settle this; " + open,
+		},
 	} {
 		x := asked(c.op, c.c, c.m, points(c.v, c.low, c.high))
 		verdict, kind := x.verdictOf(c.low/100, c.high/100, c.low/100, c.high/100)
@@ -202,25 +256,35 @@ func TestReasonSentences(t *testing.T) {
 		set  func(*question)
 		want string
 	}{
-		{"few languages", func(x *question) { x.reason = ReasonFewLanguages; x.grid.langs = labels("t", 4) },
-			"Claims about languages in general need at least 5; this study has 4. The numbers above are about these 4."},
+		{
+			"few languages", func(x *question) { x.reason = ReasonFewLanguages; x.grid.langs = labels("t", 4) },
+			"Claims about languages in general need at least 5; this study has 4. The numbers above are about these 4.",
+		},
 		{"partial", func(x *question) {
 			x.reason = ReasonPartialGrid
 			x.grid.design.Partial = &Partial{Done: 12, All: 576, Only: "size=xs"}
 		}, "Only 12 of 576 cells were run (-only size=xs)."},
-		{"not separable", func(x *question) { x.reason = ReasonNotSeparable; x.theta = ameOf(RoleDiversity, RoleBudget) },
-			"The number of languages and the number of pairs grow together here, so their effects cannot be told apart; cross them with a second budget."},
+		{
+			"not separable", func(x *question) { x.reason = ReasonNotSeparable; x.theta = ameOf(RoleDiversity, RoleBudget) },
+			"The number of languages and the number of pairs grow together here, so their effects cannot be told apart; cross them with a second budget.",
+		},
 		{"fixed draws", func(x *question) {
 			x.reason = ReasonNotSeparable
 			x.theta = ameOf(RoleDiversity, RoleBudget)
 			x.grid.lineage.fixed = true
 		}, "All draws train on the same languages, so the effect of how many there are cannot be told apart from the effect of which they are; draw them anew in each draw."},
-		{"two draws", func(x *question) { x.reason = ReasonTooFewRuns; x.est.Units = 2; x.est.Replication = unitDraw },
-			"2 draws leave 1 degree of freedom; at least 2 are needed."},
-		{"one draw", func(x *question) { x.reason = ReasonTooFewRuns; x.est.Units = 1; x.est.Replication = unitDraw },
-			"1 draw leaves 0 degrees of freedom; at least 2 are needed."},
-		{"unbounded", func(x *question) { x.reason = ReasonUnbounded },
-			"What is divided by cannot be told from zero, so the ratio cannot be bounded with these data."},
+		{
+			"two draws", func(x *question) { x.reason = ReasonTooFewRuns; x.est.Units = 2; x.est.Replication = unitDraw },
+			"2 draws leave 1 degree of freedom; at least 2 are needed.",
+		},
+		{
+			"one draw", func(x *question) { x.reason = ReasonTooFewRuns; x.est.Units = 1; x.est.Replication = unitDraw },
+			"1 draw leaves 0 degrees of freedom; at least 2 are needed.",
+		},
+		{
+			"unbounded", func(x *question) { x.reason = ReasonUnbounded },
+			"What is divided by cannot be told from zero, so the ratio cannot be bounded with these data.",
+		},
 	} {
 		x := base()
 		c.set(x)
@@ -313,12 +377,18 @@ func TestGainSentence(t *testing.T) {
 		g    Gain
 		want string
 	}{
-		{Gain{A: KindTrained, B: KindControl, Budget: "4206", Where: "size m, diversity 12", Gain: points(22.8, 20.1, 25.5)},
-			"At 4,206 pairs (size m, diversity 12), the trained encoder reaches 22.8 points of nDCG@10 more than the same encoder trained on shuffled pairs (20.1 to 25.5)."},
-		{Gain{A: KindControl, B: KindUntrained, Gain: points(-2, -3, -1)},
-			"The same encoder trained on shuffled pairs reaches 2.0 points of nDCG@10 less than the same encoder without training (1.0 to 3.0)."},
-		{Gain{A: KindTrained, B: KindBaseline, Budget: "low", Gain: points(.5, -1, 2)},
-			"At budget low, whether the trained encoder does better than the baseline is not settled: from 1.0 less to 2.0 points more of nDCG@10 all fits these data."},
+		{
+			Gain{A: KindTrained, B: KindControl, Budget: "4206", Where: "size m, diversity 12", Gain: points(22.8, 20.1, 25.5)},
+			"At 4,206 pairs (size m, diversity 12), the trained encoder reaches 22.8 points of nDCG@10 more than the same encoder trained on shuffled pairs (20.1 to 25.5).",
+		},
+		{
+			Gain{A: KindControl, B: KindUntrained, Gain: points(-2, -3, -1)},
+			"The same encoder trained on shuffled pairs reaches 2.0 points of nDCG@10 less than the same encoder without training (1.0 to 3.0).",
+		},
+		{
+			Gain{A: KindTrained, B: KindBaseline, Budget: "low", Gain: points(.5, -1, 2)},
+			"At budget low, whether the trained encoder does better than the baseline is not settled: from 1.0 less to 2.0 points more of nDCG@10 all fits these data.",
+		},
 		{Gain{}, ""},
 	} {
 		if got := gainSentence(c.g, "nDCG@10"); got != c.want {
