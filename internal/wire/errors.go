@@ -3,7 +3,9 @@ package wire
 import (
 	"context"
 	"errors"
+	"strings"
 	"syscall"
+	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -34,6 +36,9 @@ func ToStatus(err error) error {
 func Status(code codes.Code, message string, f *pluginpb.Failure) error {
 	if len(message) > maxMessage {
 		message = message[:maxMessage] + "…"
+	}
+	if !utf8.ValidString(message) {
+		message = strings.ToValidUTF8(message, "�")
 	}
 	st := status.New(code, message)
 	if with, err := st.WithDetails(f); err == nil {

@@ -154,7 +154,7 @@ func Vectors(p *pluginpb.Vectors) (*sdk.Embeddings, error) {
 	rows := int(p.GetRows())
 	var err error
 	if !p.GetSparse() {
-		if uint64(len(p.GetDense())) != uint64(rows)*p.GetDim()*4 {
+		if p.GetDim() > MaxRecord/4 || uint64(len(p.GetDense())) != uint64(rows)*p.GetDim()*4 {
 			return nil, fmt.Errorf("want %d rows × %d columns, got %d bytes", rows, p.GetDim(), len(p.GetDense()))
 		}
 		e.Data, err = Float32(p.GetDense())
