@@ -165,6 +165,41 @@ func TestFixedDraws(t *testing.T) {
 	}
 }
 
+// A level at which all candidates are drawn is the same set in every draw: it
+// was not repeated and must not enter the effect of diversity.
+func TestExhaustedLevel(t *testing.T) {
+	m := small()
+	m.kind, m.ks, m.candidates = simNested, []int{1, 2, 4, 8}, 8
+	d := m.design()
+	d.Claims = paying[:2]
+	records := all(m, 20)
+	s := collect(t, d, records)
+	if !hasNote(s, NoteRepeated) || s.Claims[1].Reason != "" {
+		t.Errorf("notes %v, reason %q", s.Analyses[0].Notes, s.Claims[1].Reason)
+	}
+	for i := range records { // luck of the one set of eight
+		if r := &records[i]; r.Richness == 8 && r.Encoder == "student" {
+			r.Value = 1
+		}
+	}
+	if o := collect(t, d, records); o.Claims[1].Estimate.Value > s.Claims[1].Estimate.Value*1.5+.01 {
+		t.Errorf("the effect of diversity follows a level that was not repeated: %g, before %g", o.Claims[1].Estimate.Value, s.Claims[1].Estimate.Value)
+	}
+}
+
+func TestBendIsNoted(t *testing.T) {
+	m := small()
+	m.ks, m.candidates, m.draws, m.targets, m.quality, m.affinity = []int{1, 4, 16}, 40, 8, 8, .02, .02
+	m.diversity, m.saturate = .5, true
+	if !hasNote(m.analyse(t, 21), NoteShape) {
+		t.Error("an effect that ends half-way is not noted")
+	}
+	m.saturate = false
+	if hasNote(m.analyse(t, 21), NoteShape) {
+		t.Error("a straight line is said to bend")
+	}
+}
+
 func hasNote(s *Summary, code string) bool {
 	return slices.ContainsFunc(s.Analyses[0].Notes, func(n Note) bool { return n.Code == code })
 }

@@ -91,10 +91,10 @@ func noQuantity(reason string) *quantity { return &quantity{reason: reason} }
 // factorKey is a design factor with one dummy per value.
 type factorKey func(*run) string
 
-// weights returns the weights of the least-squares slope on x, given dummies,
-// of the runs for which use is true; nil where x is not told apart from them.
+// weights returns the weights of the least-squares slope on x, given dummies
+// and what stands beside it, of the runs for which use is true; nil where x is not told apart from them.
 // The weights have the length of runs, zero where not used.
-func weights(runs []*run, use func(i int) bool, x func(*run) float64, dummies []factorKey) []float64 {
+func weights(runs []*run, use func(i int) bool, x func(*run) float64, beside []func(*run) float64, dummies []factorKey) []float64 {
 	var idx []int
 	for i := range runs {
 		if use == nil || use(i) {
@@ -106,6 +106,13 @@ func weights(runs []*run, use func(i int) bool, x func(*run) float64, dummies []
 	}
 	b := stats.NewBasis(len(idx))
 	addDummies(b, idx, runs, dummies)
+	for _, f := range beside {
+		col := make([]float64, len(idx))
+		for k, i := range idx {
+			col[k] = f(runs[i])
+		}
+		b.Add(col)
+	}
 	// Centred first, or rounding of a large constant would hide that x is flat.
 	col := make([]float64, len(idx))
 	for k, i := range idx {
@@ -198,14 +205,39 @@ func models(factor string, held []string) [][]factorKey {
 // slope is the mean slope of the scale on log2 of a factor, over languages and
 // units.
 //
-// Where every draw trains on the same languages, how many they are cannot be
-// told from which they are, and there is no effect of diversity.
+// Levels of diversity at which every draw trains on the same languages were
+// not repeated: how many they are cannot be told from which they are, and
+// they are left out of its effect.
 func (s *sample) slope(factor string, held []string) *quantity {
-	if factor == RoleDiversity && s.g.lineage.fixed {
-		return noQuantity(ReasonNotSeparable)
+	q := s.linear(s.usable(factor), func(r *run) float64 { return s.g.x(r, factor) }, nil, models(factor, held))
+	if q.reason == ReasonNoData && factor == RoleDiversity && len(s.g.lineage.single) > 0 {
+		q.reason = ReasonNotSeparable
 	}
-	return s.linear(func(r *run) bool { return factor != RoleDiversity || r.lin.Hill1 > 0 },
-		func(r *run) float64 { return s.g.x(r, factor) }, models(factor, held))
+	return q
+}
+
+// usable says which runs speak of a factor.
+func (s *sample) usable(factor string) func(*run) bool {
+	if factor != RoleDiversity {
+		return func(*run) bool { return true }
+	}
+	return func(r *run) bool { return r.lin.Hill1 > 0 && !s.g.lineage.single[[2]int{r.diversity, r.budget}] }
+}
+
+// bend is the coefficient of the square of a factor, centred, beside the
+// factor itself: what a straight line misses.
+func (s *sample) bend(factor string, held []string) *quantity {
+	keep := s.usable(factor)
+	var mean, n float64
+	for _, r := range s.runs {
+		if keep(r) {
+			mean += s.g.x(r, factor)
+			n++
+		}
+	}
+	mean /= n
+	x := func(r *run) float64 { return s.g.x(r, factor) - mean }
+	return s.linear(keep, func(r *run) float64 { return x(r) * x(r) }, []func(*run) float64{x}, models(factor, held))
 }
 
 // interaction is the change of the slope on diversity with a doubling of the
@@ -216,14 +248,14 @@ func (s *sample) interaction() *quantity {
 		n += s.g.x(r, RoleSize) / float64(len(s.runs))
 		d += s.g.x(r, RoleDiversity) / float64(len(s.runs))
 	}
-	return s.linear(func(r *run) bool { return r.lin.Hill1 > 0 },
-		func(r *run) float64 { return (s.g.x(r, RoleSize) - n) * (s.g.x(r, RoleDiversity) - d) },
+	return s.linear(s.usable(RoleDiversity),
+		func(r *run) float64 { return (s.g.x(r, RoleSize) - n) * (s.g.x(r, RoleDiversity) - d) }, nil,
 		[][]factorKey{{cellKey(RoleSize, RoleBudget), cellKey(RoleDiversity, RoleBudget)}})
 }
 
 // linear is the coefficient of x in the first of several models that tells it
 // apart from the dummies in most units.
-func (s *sample) linear(keep func(*run) bool, x func(*run) float64, models [][]factorKey) *quantity {
+func (s *sample) linear(keep func(*run) bool, x func(*run) float64, beside []func(*run) float64, models [][]factorKey) *quantity {
 	if len(s.runs) == 0 || len(s.langs) == 0 {
 		return noQuantity(ReasonNoData)
 	}
@@ -237,11 +269,11 @@ func (s *sample) linear(keep func(*run) bool, x func(*run) float64, models [][]f
 		return noQuantity(ReasonNoData)
 	}
 	if s.g.lineage.unit != unitDraw {
-		return s.linearRuns(keep, x, models)
+		return s.linearRuns(keep, x, beside, models)
 	}
 	var best [][]float64
 	for _, m := range models {
-		got := s.drawWeights(keep, x, m)
+		got := s.drawWeights(keep, x, beside, m)
 		if countSet(got) > countSet(best) {
 			best = got
 		}
@@ -249,7 +281,7 @@ func (s *sample) linear(keep func(*run) bool, x func(*run) float64, models [][]f
 	if countSet(best) == 0 {
 		return noQuantity(ReasonNotSeparable)
 	}
-	return s.linearDraws(keep, x, best, models)
+	return s.linearDraws(keep, x, beside, best, models)
 }
 
 func countSet(w [][]float64) (n int) {
@@ -262,17 +294,17 @@ func countSet(w [][]float64) (n int) {
 }
 
 // drawWeights returns the weights of a slope within each draw.
-func (s *sample) drawWeights(keep func(*run) bool, x func(*run) float64, m []factorKey) [][]float64 {
+func (s *sample) drawWeights(keep func(*run) bool, x func(*run) float64, beside []func(*run) float64, m []factorKey) [][]float64 {
 	out := make([][]float64, len(s.draws))
 	for u, d := range s.draws {
-		out[u] = weights(s.runs, func(i int) bool { return s.runs[i].draw == d && keep(s.runs[i]) }, x, m)
+		out[u] = weights(s.runs, func(i int) bool { return s.runs[i].draw == d && keep(s.runs[i]) }, x, beside, m)
 	}
 	return out
 }
 
 // linearDraws averages slopes within draws: what a draw shares cancels, and
 // how draws differ is seen from one to the next.
-func (s *sample) linearDraws(keep func(*run) bool, x func(*run) float64, w [][]float64, models [][]factorKey) *quantity {
+func (s *sample) linearDraws(keep func(*run) bool, x func(*run) float64, beside []func(*run) float64, w [][]float64, models [][]factorKey) *quantity {
 	q := &quantity{unit: unitLogOdds, lost: 1, logitW: make([]float64, len(s.g.runs))}
 	used := map[int]bool{}
 	for u := range s.draws {
@@ -289,7 +321,7 @@ func (s *sample) linearDraws(keep func(*run) bool, x func(*run) float64, w [][]f
 				for _, m := range models {
 					if wl = weights(s.runs, func(i int) bool {
 						return s.runs[i].draw == s.draws[u] && keep(s.runs[i]) && !math.IsNaN(s.y[i][l])
-					}, x, m); wl != nil {
+					}, x, beside, m); wl != nil {
 						break
 					}
 				}
@@ -383,12 +415,12 @@ func columnMeans(m [][]float64, unit int) []float64 {
 }
 
 // linearRuns is the slope where each run counts by itself.
-func (s *sample) linearRuns(keep func(*run) bool, x func(*run) float64, models [][]factorKey) *quantity {
+func (s *sample) linearRuns(keep func(*run) bool, x func(*run) float64, beside []func(*run) float64, models [][]factorKey) *quantity {
 	at := func(skip, lang int) []float64 {
 		for _, m := range models {
 			if w := weights(s.runs, func(i int) bool {
 				return i != skip && keep(s.runs[i]) && (lang < 0 || !math.IsNaN(s.y[i][lang]))
-			}, x, m); w != nil {
+			}, x, beside, m); w != nil {
 				return w
 			}
 		}
@@ -580,6 +612,9 @@ func (s *sample) estimate(q *quantity) Estimate {
 		return e
 	}
 	e.Value, e.Units, e.Runs = q.value, q.units, q.runs
+	if q.rows != nil && e.Replication == unitRun {
+		e.Replication = unitDraw // means, whose units are always draws
+	}
 	c, method, ok := s.variance(q)
 	e.Method = method
 	if !ok {

@@ -57,11 +57,12 @@ type grid struct {
 
 // lineage is what the training data of the runs say about what they share.
 type lineage struct {
-	shared   bool   // training languages at different sizes (or budgets) of a draw
-	nested   bool   // training languages grow within a draw
-	fixed    bool   // all draws have the same training languages
-	repeated int    // draws whose languages at the largest diversity are another draw's too
-	unit     string // of replication
+	shared   bool            // training languages at different sizes (or budgets) of a draw
+	nested   bool            // training languages grow within a draw
+	fixed    bool            // all draws have the same training languages
+	single   map[[2]int]bool // diversity, budget: levels at which they have, so that nothing was repeated
+	repeated int             // draws whose languages at the largest diversity are another draw's too
+	unit     string          // of replication
 	reason   string
 }
 
@@ -500,17 +501,17 @@ func (g *grid) readLineage() {
 			continue
 		}
 		steps++
-		if subsetOf(sets[k][0].lin.Languages, next[0].lin.Languages) {
+		if subsetOf(sets[k][0].languages(), next[0].languages()) {
 			included++
 		}
 	}
 	L.nested = steps > 0 && 5*included >= 4*steps
 
 	// The same over draws.
+	L.single, L.repeated, L.fixed = map[[2]int]bool{}, 0, false
 	if trainedOn && draws > 1 {
-		L.fixed = true
+		at := map[[2]int]map[string][]int{} // level → subset → draws
 		largest := -1
-		at := map[[2]int]map[string][]int{} // diversity, budget → subset → draws
 		for _, r := range g.trained {
 			k := [2]int{r.diversity, r.budget}
 			if at[k] == nil {
@@ -519,25 +520,23 @@ func (g *grid) readLineage() {
 			if ds := at[k][r.lin.Subset]; !slices.Contains(ds, r.draw) {
 				at[k][r.lin.Subset] = append(ds, r.draw)
 			}
-			if len(at[k]) > 1 {
-				L.fixed = false
-			}
 			largest = max(largest, r.diversity)
 		}
 		twice := map[int]bool{}
 		for k, subsets := range at {
-			if k[0] != largest {
-				continue
-			}
 			for _, ds := range subsets {
-				if len(ds) > 1 {
-					for _, d := range ds {
+				if len(subsets) == 1 && len(ds) > 1 {
+					L.single[k] = true
+				}
+				for _, d := range ds {
+					if k[0] == largest && len(ds) > 1 {
 						twice[d] = true
 					}
 				}
 			}
 		}
 		L.repeated = len(twice)
+		L.fixed = len(L.single) == len(at)
 	}
 
 	switch {
@@ -552,6 +551,14 @@ func (g *grid) readLineage() {
 	default:
 		L.unit, L.reason = unitRun, "Every run has a training set of its own, so each run counts."
 	}
+}
+
+// languages returns what a run was trained on.
+func (r *run) languages() []string {
+	if len(r.lin.Languages) > 0 {
+		return r.lin.Languages
+	}
+	return strings.Fields(r.lin.Subset)
 }
 
 // subsetOf says whether every element of a is in b.

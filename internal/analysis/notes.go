@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/stats"
 )
 
 // Codes of notes.
@@ -21,7 +22,12 @@ const (
 	NoteScale        = "scale"
 	NoteSizes        = "size convention"
 	NotePartial      = "partial grid"
+	NoteShape        = "shape"
 )
+
+// bendP is how improbable a bend must be under a straight line before it is
+// spoken of.
+const bendP = 0.01
 
 // notes lists what a reader should know about the numbers, each in a sentence.
 func (g *grid) notes(a Analysis) []Note {
@@ -45,8 +51,21 @@ func (g *grid) notes(a Analysis) []Note {
 	if g.lineage.fixed && len(f.Diversities) > 0 {
 		add(NoteFixedDraws, true, "All draws train on the same languages: nothing here says how it would be with others.")
 	}
-	if n := g.lineage.repeated; n > 0 && !g.lineage.fixed {
-		last := f.Diversities[len(f.Diversities)-1].Label
+	last := ""
+	if n := len(f.Diversities); n > 0 {
+		last = f.Diversities[n-1].Label
+	}
+	if n := len(g.lineage.single); n > 0 && !g.lineage.fixed {
+		var at []string
+		for i, l := range g.diversities {
+			for k := range g.lineage.single {
+				if k[0] == i && !slices.Contains(at, l.label) {
+					at = append(at, l.label)
+				}
+			}
+		}
+		add(NoteRepeated, true, "At diversity %s every draw trains on the same languages, so nothing was repeated there; it is left out of the effect of diversity.", list(at))
+	} else if n := g.lineage.repeated; n > 0 && !g.lineage.fixed {
 		add(NoteRepeated, true, "At diversity %s, %d of %d draws train on the same languages as another draw, so they differ less than draws should.", last, n, len(f.Draws))
 	}
 	for _, e := range a.Effects {
@@ -78,6 +97,22 @@ func (g *grid) notes(a Analysis) []Note {
 	}
 	if !kinds[KindControl] && f.Unit != unitCheckpoint {
 		add(NoteNoControl, false, "No encoder was trained on shuffled pairs, so what the pairing alone gives is not known.")
+	}
+	if len(g.langs) >= minLanguages {
+		s := g.sample(nil, nil, stats.EmpiricalLogit)
+		for _, e := range a.Effects {
+			if len(g.present(e.Factor)) < 3 || !e.Slope.OK {
+				continue
+			}
+			b := s.estimate(s.bend(e.Factor, e.Held))
+			if b.OK && b.Reason == "" && b.P < bendP {
+				more := "less"
+				if b.Value*e.Slope.Value > 0 {
+					more = "more"
+				}
+				add(NoteShape, true, "Doubling %s does not do the same everywhere: it does %s the more there is already, and the effect given is the mean over this grid.", words[e.Factor].doubling, more)
+			}
+		}
 	}
 	if _, scale := interactionSentence(a.Interaction, a.InteractionRaw); scale {
 		add(NoteScale, false, "Whether size and diversity help each other depends on the scale on which that is asked.")

@@ -287,17 +287,33 @@ func (g *grid) gain(of []*run, base baselinePairs) mean {
 	return g.meanOf(of, right)
 }
 
+// comparedWith picks the runs that stand for no training: those of the baseline
+// of the analysis, else the untrained ones of the same component, else any
+// untrained. An encoder of another component, or a trained one, is called a
+// baseline.
+func (g *grid) comparedWith() (match func(*run) bool, kind string) {
+	own := func(r *run) bool {
+		return slices.ContainsFunc(g.trained, func(t *run) bool { return t.component == r.component })
+	}
+	untrained := func(r *run) bool { return r.kind == KindUntrained && own(r) }
+	switch {
+	case g.analysis.Baseline != "":
+		match = func(r *run) bool { return r.encoder == g.analysis.Baseline }
+	case slices.ContainsFunc(g.runs, untrained):
+		match = untrained
+	default:
+		match = func(r *run) bool { return r.kind == KindUntrained }
+	}
+	if i := slices.IndexFunc(g.runs, match); i >= 0 && (g.runs[i].kind != KindUntrained || !own(g.runs[i])) {
+		return match, KindBaseline
+	}
+	return match, KindUntrained
+}
+
 // gains compares trained, control and untrained, per budget.
 func (g *grid) gains(s *sample) []Gain {
 	out := []Gain{}
-	base := KindUntrained
-	inBase := func(r *run) bool { return r.kind == KindUntrained }
-	if b := g.analysis.Baseline; b != "" {
-		inBase = func(r *run) bool { return r.encoder == b }
-		if i := slices.IndexFunc(g.runs, inBase); i >= 0 {
-			base = g.runs[i].kind
-		}
-	}
+	inBase, base := g.comparedWith()
 	budgets := g.present(RoleBudget)
 	if len(budgets) < 2 {
 		budgets = []int{-1}
@@ -322,7 +338,6 @@ func (g *grid) gains(s *sample) []Gain {
 				continue
 			}
 			e := s.estimate(s.means(left, right))
-			e.Replication = unitDraw
 			gn := Gain{A: c.kinds[0], B: c.kinds[1], Pairs: len(left), Gain: e, MeanA: g.meanOf(left, nil).value, Where: g.where(left, c.a)}
 			gn.MeanB = gn.MeanA - e.Value
 			if b >= 0 {

@@ -441,7 +441,7 @@ func (x *question) reasonSentence() string {
 	case ReasonPartialGrid:
 		return partialSentence(g.design.Partial)
 	case ReasonNotSeparable:
-		if g.lineage.fixed && asks(x.theta, RoleDiversity) {
+		if len(g.lineage.single) > 0 && asks(x.theta, RoleDiversity) {
 			return "All draws train on the same languages, so the effect of how many there are cannot be told apart from the effect of which they are; draw them anew in each draw."
 		}
 		if asks(x.theta, RoleDiversity) && asks(x.theta, RoleBudget) {

@@ -271,7 +271,7 @@ func TestReasonSentences(t *testing.T) {
 		{"fixed draws", func(x *question) {
 			x.reason = ReasonNotSeparable
 			x.theta = ameOf(RoleDiversity, RoleBudget)
-			x.grid.lineage.fixed = true
+			x.grid.lineage.single = map[[2]int]bool{{0, 0}: true}
 		}, "All draws train on the same languages, so the effect of how many there are cannot be told apart from the effect of which they are; draw them anew in each draw."},
 		{
 			"two draws", func(x *question) { x.reason = ReasonTooFewRuns; x.est.Units = 2; x.est.Replication = unitDraw },
