@@ -24,7 +24,8 @@ type figure struct {
 	Spec    object
 	Rows    table // the numbers behind it
 	Choose  []choice
-	Points  []point // what the choices show
+	Points  []point  // what the choices show
+	Legend  []string // entries of its legend
 }
 
 // choice is one language that a figure can show instead of the mean.
@@ -41,6 +42,20 @@ type drawing struct {
 	study  *Study
 }
 
+// trained tells whether a cell is shown where sizes, diversities and budgets
+// make the picture: trained, and of the first stratum where there are several.
+func (d *drawing) trained(c analysis.CellStat) bool {
+	return c.Kind == analysis.KindTrained && (len(d.a.Facts.Strata) < 2 || c.Stratum == d.a.Facts.Strata[0])
+}
+
+// stratum says in a caption that only one stratum is shown.
+func (d *drawing) stratum() string {
+	if s := d.a.Facts.Strata; len(s) > 1 {
+		return fmt.Sprintf(" Shown is %s, one of %d kinds of trained encoder; the tables hold all.", clean(s[0]), len(s))
+	}
+	return ""
+}
+
 func (d *drawing) name(code string) string { return languageName(code, d.study.Names) }
 
 // figures returns the figures for which the summary has numbers, in the order
@@ -50,6 +65,10 @@ func (d *drawing) figures() []figure {
 	for _, f := range []func() (figure, bool){d.effects, d.bySize, d.byDiversity, d.grid, d.panels, d.forest, d.control} {
 		if fig, ok := f(); ok {
 			fig.Spec = with(fig.Spec, object{"$schema": schema, "description": fig.Alt, "config": config()})
+			if len(fig.Legend) > 0 {
+				meta, _ := fig.Spec["usermeta"].(object)
+				fig.Spec["usermeta"] = with(meta, object{"legend": legendRoom(fig.Legend)})
+			}
 			all = append(all, fig)
 		}
 	}
@@ -261,7 +280,7 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 	}
 	fitted := map[string]bool{}
 	for _, c := range d.a.Curves {
-		if c.X != x {
+		if c.X != x || len(d.a.Facts.Strata) > 1 {
 			continue
 		}
 		fitted[c.Language] = true
@@ -273,7 +292,7 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 		{Name: "Effective languages", Num: true}, {Name: "Draws", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "95 % half-width", Num: true}}
 	for li, code := range codes {
 		for _, c := range d.a.Cells {
-			if c.Kind != analysis.KindTrained || at(c.Params, c.Hill1) <= 0 {
+			if !d.trained(c) || at(c.Params, c.Hill1) <= 0 {
 				continue
 			}
 			y, half := c.Mean, c.Half
@@ -303,7 +322,8 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 			t.add(who, sizes[c.Size], diversities[c.Diversity], d.budget(c.Budget), num(float64(c.Params), 0), num(c.Hill1, 2), num(float64(c.Draws), 0), num(y, 4), num(half, 4))
 		}
 		for _, c := range d.a.Draws {
-			if c.Kind != analysis.KindTrained || at(c.Params, c.Hill1) <= 0 || li > len(c.PerLanguage) {
+			// A draw does not say its stratum, so with several none is shown.
+			if c.Kind != analysis.KindTrained || len(d.a.Facts.Strata) > 1 || at(c.Params, c.Hill1) <= 0 || li > len(c.PerLanguage) {
 				continue
 			}
 			y := c.Mean
@@ -382,6 +402,11 @@ func (d *drawing) lines(x string, axis object, rows []point) object {
 	return with(shown, object{"height": 300, "layer": layers})
 }
 
+func (d *drawing) legend(x string) []string {
+	s, _ := d.seriesOf(x)
+	return s.labels
+}
+
 func (d *drawing) choices() []choice {
 	all := []choice{{"", "mean of " + count(d.a.Facts.Languages, "language", "languages")}}
 	for _, l := range d.a.Facts.Targets {
@@ -427,10 +452,11 @@ func (d *drawing) bySize() (figure, bool) {
 	rows, note := thin(rows)
 	title := "Accuracy against encoder size."
 	return figure{
-		Kind: "size", Title: title, Caption: howToLines + note, Wide: len(d.a.Facts.Budgets) > 1, Choose: d.choices(), Points: rows, Rows: t,
+		Kind: "size", Title: title, Caption: howToLines + note + d.stratum(), Wide: len(d.a.Facts.Budgets) > 1, Choose: d.choices(), Points: rows, Rows: t,
 		Alt: fmt.Sprintf("Line chart of %s against encoder size on a logarithmic axis, from %s to %s parameters, one line for each number of training languages, with 95 percent bands.%s",
 			clean(d.a.Measure), params(int64(levels[0])), params(int64(levels[len(levels)-1])), d.say("size")),
-		Spec: d.lines("size", log2Axis(levels, "Encoder size, "+d.convention()+" (log scale)", d.sizeTicks()), rows),
+		Legend: d.legend("size"),
+		Spec:   d.lines("size", log2Axis(levels, "Encoder size, "+d.convention()+" (log scale)", d.sizeTicks()), rows),
 	}, true
 }
 
@@ -489,10 +515,11 @@ func (d *drawing) byDiversity() (figure, bool) {
 		caption = "Same cells, other axis; every training set has " + d.budget(f.Budgets[0].Label) + ". " + caption
 	}
 	return figure{
-		Kind: "diversity", Title: "Accuracy against training languages.", Caption: caption + note, Wide: len(d.a.Facts.Budgets) > 1, Choose: d.choices(), Points: rows, Rows: t,
+		Kind: "diversity", Title: "Accuracy against training languages.", Caption: caption + note + d.stratum(), Wide: len(d.a.Facts.Budgets) > 1, Choose: d.choices(), Points: rows, Rows: t,
 		Alt: fmt.Sprintf("Line chart of %s against the effective number of training languages on a logarithmic axis, one line for each encoder size, with 95 percent bands.%s",
 			clean(d.a.Measure), d.say("diversity")),
-		Spec: d.lines("diversity", log2Axis(levels, "Effective number of training languages (log scale)", d.diversityTicks()), rows),
+		Legend: d.legend("diversity"),
+		Spec:   d.lines("diversity", log2Axis(levels, "Effective number of training languages (log scale)", d.diversityTicks()), rows),
 	}, true
 }
 
@@ -518,15 +545,19 @@ func (d *drawing) grid() (figure, bool) {
 	}
 	low, high := math.Inf(1), math.Inf(-1)
 	for _, c := range d.a.Cells {
-		if c.Kind == analysis.KindTrained {
+		if d.trained(c) {
 			low, high = min(low, c.Mean), max(high, c.Mean)
 		}
 	}
 	t := table{Columns: []column{{Name: "Encoder"}, {Name: "Trained on"}, {Name: "Pairs"}, {Name: "Draws", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "95 % half-width", Num: true}}}
 	var rows list
+	dy := 0
 	for _, c := range d.a.Cells {
-		if c.Kind != analysis.KindTrained {
+		if !d.trained(c) {
 			continue
+		}
+		if c.Half > 0 {
+			dy = -7 // the middle of two lines
 		}
 		fill := cividis(0)
 		if high > low {
@@ -534,7 +565,7 @@ func (d *drawing) grid() (figure, bool) {
 		}
 		text := number(c.Mean, 2)
 		if c.Half > 0 {
-			text += " ±" + strings.TrimPrefix(number(c.Half, 2), "0")
+			text += "|±" + strings.TrimPrefix(number(c.Half, 2), "0")
 		}
 		rows = append(rows, object{
 			"x": sizes[c.Size], "y": diversities[c.Diversity], "budget": d.budget(c.Budget), "value": round(c.Mean),
@@ -560,7 +591,7 @@ func (d *drawing) grid() (figure, bool) {
 				}},
 		},
 		object{
-			"mark":     object{"type": "text", "fontSize": 12, "aria": false},
+			"mark":     object{"type": "text", "fontSize": 12, "lineBreak": "|", "lineHeight": 14, "dy": dy, "aria": false},
 			"encoding": object{"x": x, "y": y, "text": category("text", nil), "color": category("ink", object{"scale": nil})},
 		},
 	}
@@ -572,7 +603,7 @@ func (d *drawing) grid() (figure, bool) {
 	}
 	return figure{
 		Kind: "grid", Title: "The whole grid.", Wide: true, Spec: spec, Rows: t,
-		Caption: "Mean " + clean(d.a.Measure) + " of each cell over languages and draws, with the 95 % half-width over draws, for these languages. Lighter is better.",
+		Caption: "Mean " + clean(d.a.Measure) + " of each cell over languages and draws, with the 95 % half-width over draws, for these languages. Lighter is better." + d.stratum(),
 		Alt: fmt.Sprintf("Heat map of mean %s by encoder size and number of training languages, from %s to %s, with the values printed in the cells.",
 			clean(d.a.Measure), number(low, 2), number(high, 2)),
 	}, true
@@ -599,14 +630,14 @@ func (d *drawing) panels() (figure, bool) {
 		shown = append(slices.Clone(shown[:maxPanels/2]), shown[len(shown)-maxPanels/2:]...)
 		note = fmt.Sprintf(" Shown are the best and the worst %d of %d languages.", maxPanels/2, len(d.a.Languages))
 	}
-	title := map[string]string{}
+	panel := map[string]string{}
 	var order []string
 	for _, l := range shown {
 		s := short(d.name(l.Code), 18)
 		if l.Exposure != results.ExposureNone && l.Exposure != "" {
 			s += " (seen: " + clean(l.Exposure) + ")"
 		}
-		title[l.Code] = s
+		panel[l.Code] = s
 		order = append(order, s)
 	}
 
@@ -619,7 +650,7 @@ func (d *drawing) panels() (figure, bool) {
 	var levels []float64
 	seen := func(k key) bool {
 		return slices.ContainsFunc(d.a.Cells, func(c analysis.CellStat) bool {
-			return c.Kind == analysis.KindTrained && c.Budget == k.budget && (bySize && c.Diversity == k.level || !bySize && c.Size == k.level)
+			return d.trained(c) && c.Budget == k.budget && (bySize && c.Diversity == k.level || !bySize && c.Size == k.level)
 		})
 	}
 	var other []key
@@ -676,7 +707,7 @@ func (d *drawing) panels() (figure, bool) {
 			if !bySize {
 				k.level, x = c.Size, c.Hill1
 			}
-			if c.Kind != analysis.KindTrained || !slices.Contains(keys, k) || x <= 0 || i >= len(c.PerLanguage) {
+			if !d.trained(c) || !slices.Contains(keys, k) || x <= 0 || i >= len(c.PerLanguage) {
 				continue
 			}
 			y, g := c.PerLanguage[i], c.PerLanguage[i]
@@ -686,7 +717,7 @@ func (d *drawing) panels() (figure, bool) {
 				}
 				g = 100 * c.PerLanguageGain[i]
 			}
-			rows = append(rows, object{"panel": title[l.Code], "series": name[k], "x": round(x), "y": round(g)})
+			rows = append(rows, object{"panel": panel[l.Code], "series": name[k], "x": round(x), "y": round(g)})
 			t.add(l.Code, name[k], num(float64(c.Params), 0), num(c.Hill1, 2), num(y, 4), num(map[bool]float64{true: g}[gain], 2))
 		}
 	}
@@ -703,12 +734,18 @@ func (d *drawing) panels() (figure, bool) {
 	axis := log2Axis(levels, "", ticks)
 	axis["axis"] = tickAxis([]float64{levels[0], levels[len(levels)-1]}, "", []string{ticks[0], ticks[len(ticks)-1]})
 	x := quantity("x", axis)
-	y := quantity("y", object{"title": nil, "scale": object{"zero": gain}, "axis": object{"tickCount": 4}})
+	title := "points"
+	if !gain {
+		title = clean(d.a.Measure)
+	}
+	y := quantity("y", object{"title": title, "scale": object{"zero": gain}, "axis": object{"tickCount": 4}})
 	layers := list{}
 	if gain {
 		layers = append(layers, object{
-			"mark":     object{"type": "rule", "color": "var(--line)", "aria": false},
-			"encoding": object{"y": object{"datum": 0}},
+			// One line per panel, not one per row of data.
+			"transform": list{object{"aggregate": list{object{"op": "min", "field": "y", "as": "lowest"}}, "groupby": list{"panel"}}, object{"calculate": "0", "as": "zero"}},
+			"mark":      object{"type": "rule", "color": "var(--line)", "aria": false},
+			"encoding":  object{"y": quantity("zero", object{"title": title})},
 		})
 	}
 	layers = append(layers,
@@ -728,14 +765,14 @@ func (d *drawing) panels() (figure, bool) {
 		across = "effective number of training languages"
 	}
 	fig := figure{
-		Kind: "panels", Wide: true, Rows: t,
+		Kind: "panels", Wide: true, Rows: t, Legend: s.labels,
 		Title:   "Each language by itself.",
-		Caption: "Gain over the untrained encoder of the same shape, in points of " + clean(d.a.Measure) + ". Across: " + across + ", log scale. All panels share both axes; the best language comes first." + note,
+		Caption: "Gain over the untrained encoder of the same shape, in points of " + clean(d.a.Measure) + ". Across: " + across + ", log scale. All panels share both axes; the best language comes first." + note + d.stratum(),
 		Alt:     fmt.Sprintf("Small multiples, one panel for each of %d target languages: gain over the untrained encoder in points against %s.", len(shown), across),
-		Spec:    with(object{"data": object{"values": rows}}, panels("panel", order, object{"height": 110, "layer": layers}, 44, 0, 22, 118, 4)),
+		Spec:    with(object{"data": object{"values": rows}}, panels("panel", order, object{"height": 110, "layer": layers}, 60, 0, 22, 112, 4)),
 	}
 	if !gain {
-		fig.Caption = "Mean " + clean(d.a.Measure) + " over draws; this study has no untrained encoder to compare with. Across: " + across + ", log scale. All panels share both axes; the best language comes first." + note
+		fig.Caption = "Mean " + clean(d.a.Measure) + " over draws; this study has no untrained encoder to compare with. Across: " + across + ", log scale. All panels share both axes; the best language comes first." + note + d.stratum()
 		fig.Alt = fmt.Sprintf("Small multiples, one panel for each of %d target languages: %s against %s.", len(shown), clean(d.a.Measure), across)
 	}
 	return fig, true
@@ -746,6 +783,7 @@ func (d *drawing) forest() (figure, bool) {
 	var rows list
 	var order, nouns []string
 	var hues list
+	left := 0
 	t := table{Columns: []column{{Name: "Language"}, {Name: "Doubling"}, {Name: "Points", Num: true}, {Name: "95 % from", Num: true}, {Name: "95 % to", Num: true}, {Name: "Drawn towards the mean", Num: true}}}
 	for _, l := range d.a.Languages {
 		name := short(d.name(l.Code), 20)
@@ -760,6 +798,7 @@ func (d *drawing) forest() (figure, bool) {
 			t.add(l.Code, noun, num(100*e.AME, 2), num(100*e.AMELow, 2), num(100*e.AMEHigh, 2), num(100*e.ShrunkAME, 2))
 		}
 		order = append(order, name)
+		left = max(left, textWidth(name))
 	}
 	if len(rows) == 0 || len(d.a.Languages) < 2 {
 		return figure{}, false
@@ -783,7 +822,7 @@ func (d *drawing) forest() (figure, bool) {
 		})
 	}
 	layers = append(layers,
-		object{"mark": object{"type": "rule", "color": "var(--line)", "strokeWidth": 1.5, "aria": false}, "encoding": object{"x": object{"datum": 0}}},
+		object{"data": object{"values": list{object{"a": 0}}}, "mark": object{"type": "rule", "color": "var(--line)", "strokeWidth": 1.5, "aria": false}, "encoding": object{"x": x("a")}},
 		object{"mark": object{"type": "rule", "strokeWidth": 2.5, "opacity": 0.75, "aria": false}, "encoding": object{"x": x("low"), "x2": object{"field": "high"}, "y": y, "yOffset": offset, "color": colour}},
 		object{"mark": object{"type": "tick", "color": "var(--fg)", "thickness": 2, "size": 12, "aria": false}, "encoding": object{"x": x("shrunk"), "y": y, "yOffset": offset}},
 		object{"mark": object{"type": "point", "filled": true, "size": 55, "opacity": 1, "aria": false}, "encoding": object{"x": x("value"), "y": y, "yOffset": offset, "color": colour, "shape": shape, "tooltip": list{
@@ -793,14 +832,14 @@ func (d *drawing) forest() (figure, bool) {
 			object{"field": "shrunk", "type": "quantitative", "title": "drawn towards the mean", "format": "+.2f"},
 		}}},
 	)
-	caption := "Marker and line: what this language gains, with 95 % over draws. Black tick: the same, drawn towards the mean of all languages as far as it is noise. Best language first."
+	caption := "Marker and line: what this language gains, with 95 % over draws. Plain tick: the same, drawn towards the mean of all languages as far as it is noise. Best language first."
 	if least > 0 {
 		caption += " Grey band: too small to matter, as in the first figure."
 	}
 	return figure{
-		Kind: "forest", Title: "Gain per doubling, language by language.", Caption: caption, Wide: true, Rows: t,
+		Kind: "forest", Title: "Gain per doubling, language by language.", Caption: caption, Wide: true, Rows: t, Legend: nouns,
 		Alt:  fmt.Sprintf("Forest plot of the gain per doubling of %s for each of %d target languages, with 95 percent intervals.", words(nouns), len(d.a.Languages)),
-		Spec: object{"data": object{"values": rows}, "height": (14*len(nouns) + 8) * len(order), "layer": layers},
+		Spec: object{"data": object{"values": rows}, "height": (14*len(nouns) + 8) * len(order), "layer": layers, "usermeta": object{"left": left}},
 	}, true
 }
 

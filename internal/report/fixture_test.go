@@ -96,7 +96,7 @@ func fixture(sh shape) Input {
 		} else if kind == analysis.KindControl {
 			x += 0.35
 		}
-		return sigmoid(x + 0.06*math.Sin(float64(draw*13+lang*7)+math.Log2(float64(k)+1)))
+		return sigmoid(x + 0.06*math.Sin(float64(draw*13+lang*7)+math.Log2(float64(k)+1)) + 0.07*math.Sin(float64(draw*5+k*3)))
 	}
 	cell := func(kind, encoder string, n int64, size string, k int, b analysis.Level) {
 		c := analysis.CellStat{Kind: kind, Encoder: encoder, Size: size, Params: n, Hill1: float64(k), Pairs: b.Value, Draws: sh.draws}

@@ -1,6 +1,11 @@
 package report
 
-import "github.com/xlrun/xlrun/internal/analysis"
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/xlrun/xlrun/internal/analysis"
+)
 
 // Input is what a report is made of.
 type Input struct {
@@ -71,3 +76,68 @@ type Data struct {
 
 // Fact is a name and a value.
 type Fact struct{ Name, Value string }
+
+// Revision counts the changes of what this package writes; together with the
+// digest of the summary and BundleDigest it names a report.
+const Revision = 1
+
+// Widths of the drawings that stand in the page, in pixels.
+const (
+	wideDrawing   = 1000
+	narrowDrawing = 500
+)
+
+// Render writes the report: report.html, figures/fig-N.{svg,vl.json,csv} and
+// tables/*.{csv,tex}, by name. The page needs none of the other files.
+//
+// Equal inputs give equal bytes. Drawing takes some tenths of a second per
+// figure, so keep what comes back.
+func Render(in Input) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	all := make([][]figure, len(in.Summary.Analyses))
+	svgs := map[string]string{}
+	var e *engine
+	n := 0
+	for i := range in.Summary.Analyses {
+		d := &drawing{a: &in.Summary.Analyses[i], claims: in.Summary.Claims, study: &in.Study}
+		all[i] = d.figures()
+		for j := range all[i] {
+			f := &all[i][j]
+			n++
+			f.N, f.ID = n, fmt.Sprintf("fig-%d", n)
+			if e == nil {
+				var err error
+				if e, err = newEngine(); err != nil {
+					return nil, err
+				}
+			}
+			width := narrowDrawing
+			if f.Wide {
+				width = wideDrawing
+			}
+			svg, err := e.draw(f.Spec, width)
+			if err != nil {
+				return nil, fmt.Errorf("draw figure %d (%s of analysis %s): %w", n, f.Kind, d.a.Name, err)
+			}
+			svgs[f.ID] = svg
+			spec, err := json.MarshalIndent(f.Spec, "", " ")
+			if err != nil {
+				return nil, fmt.Errorf("write figure %d: %w", n, err)
+			}
+			out["figures/"+f.ID+".svg"] = []byte(forPaper(svg) + "\n")
+			out["figures/"+f.ID+".vl.json"] = append([]byte(forPaper(string(spec))), '\n')
+			out["figures/"+f.ID+".csv"] = f.Rows.csv()
+		}
+	}
+	p := build(in, all)
+	for _, t := range p.tables {
+		out["tables/"+t.ID+".csv"] = t.Table.csv()
+		out["tables/"+t.ID+".tex"] = t.Table.latex()
+	}
+	html, err := p.html(in, svgs)
+	if err != nil {
+		return nil, err
+	}
+	out["report.html"] = html
+	return out, nil
+}

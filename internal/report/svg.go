@@ -16,14 +16,14 @@ import (
 )
 
 // advances is the table of advance widths that every chart is laid out with:
-// thousandths of the font size per character, of the Go font, which is a
-// little wider than most, so that text set in another stays inside its place.
+// thousandths of the font size per character, of the Go font with a little
+// more, so that text set in a wider one stays inside its place.
 var advances = sync.OnceValue(func() map[string]int {
 	f, err := sfnt.Parse(goregular.TTF)
 	if err != nil {
 		panic(err) // the font is part of the program
 	}
-	const em = 1000
+	const em = 1060
 	table := map[string]int{}
 	var buf sfnt.Buffer
 	add := func(r rune) {
@@ -44,6 +44,19 @@ var advances = sync.OnceValue(func() map[string]int {
 	}
 	return table
 })
+
+// textWidth is the width of a text at the size of labels, in pixels.
+func textWidth(s string) int {
+	w := 0
+	for _, r := range s {
+		if a, ok := advances()[string(r)]; ok {
+			w += a
+		} else {
+			w += 1000
+		}
+	}
+	return w * 12 / 1000
+}
 
 var longNumber = regexp.MustCompile(`-?\d+\.\d{4,}(?:e-?\d+)?|-?\d+(?:\.\d+)?e-\d+`)
 

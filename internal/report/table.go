@@ -17,15 +17,17 @@ type table struct {
 }
 
 type column struct {
-	Name string
-	Num  bool
+	Name   string
+	Num    bool
+	Hidden bool // in files only
 }
 
 // cell is a value for machines (Text) and, where it differs, one for people.
 type cell struct {
-	Text string // plain: what CSV holds
-	Show string // what people read; "" where it is Text
-	Lang string // of Text, where it is not English
+	Text  string // plain: what CSV holds
+	Show  string // what people read; "" where it is Text
+	Small string // an interval beside it, in small type
+	Code  string // a code beside it
 }
 
 // num is a number with n decimals; CSV gets an ordinary minus sign.

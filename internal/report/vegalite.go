@@ -207,9 +207,25 @@ func graduated(title string, rows list, margin float64, unit string) object {
 			"mark":     object{"type": "point", "filled": true, "size": 80, "color": "var(--fg)", "opacity": 1, "aria": false},
 			"encoding": object{"x": x("value"), "y": y, "tooltip": tooltip},
 		})
-	return object{
-		"data":   object{"values": rows},
-		"height": 46 * len(rows),
-		"layer":  layers,
+	left := 0
+	for _, r := range rows {
+		for line := range strings.SplitSeq(r.(object)["term"].(string), "|") {
+			left = max(left, textWidth(line))
+		}
 	}
+	return object{
+		"data":     object{"values": rows},
+		"height":   46 * len(rows),
+		"layer":    layers,
+		"usermeta": object{"left": left},
+	}
+}
+
+// legendRoom estimates the width of the entries of a legend, in pixels.
+func legendRoom(labels []string) object {
+	widest := 0
+	for _, l := range labels {
+		widest = max(widest, textWidth(l))
+	}
+	return object{"each": widest + 40, "entries": len(labels)}
 }

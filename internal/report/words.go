@@ -141,11 +141,16 @@ func clean(s string) string {
 			return ' '
 		case unicode.IsControl(r), r == unicode.ReplacementChar:
 			return -1
-		case r >= 0x202a && r <= 0x202e, r >= 0x2066 && r <= 0x2069, r == 0x200e, r == 0x200f, r == 0x061c, r == 0x2028, r == 0x2029:
+		case turns(r), r == 0x2028, r == 0x2029:
 			return '·'
 		}
 		return r
 	}, strings.ToValidUTF8(s, ""))
+}
+
+// turns tells the characters that change the direction of writing.
+func turns(r rune) bool {
+	return r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x200e || r == 0x200f || r == 0x061c
 }
 
 // short cuts text for an axis or a legend, where "|" would break the line.

@@ -29,8 +29,31 @@ var XLChart = (function () {
       s.width = width;
       s.autosize = {type: 'fit-x', contains: 'padding'};
     }
-    if (width < 520 && s.config) s.config.legend.columns = 2;
+    wrapTitles(s, Math.max(12, Math.floor((s.spec && p ? s.spec.width + 20 : width - 30 - ((s.usermeta && s.usermeta.left) || 60)) / 6.6)));
+    // A legend too wide for one row is set in columns.
+    const legend = s.usermeta && s.usermeta.legend;
+    if (legend && legend.each * legend.entries > width - 60) s.config.legend.columns = Math.max(1, Math.floor((width - 60) / legend.each));
     return s;
+  }
+
+  // wrapTitles breaks the titles of horizontal axes into lines.
+  function wrapTitles(node, most) {
+    if (node === null || typeof node !== 'object') return;
+    for (const [key, x] of Object.entries(node)) {
+      if (key === 'x' && x && typeof x === 'object') {
+        for (const o of [x, x.axis]) if (o && typeof o.title === 'string') o.title = lines(o.title, most);
+      } else if (key !== 'data' && key !== 'datasets') wrapTitles(x, most);
+    }
+  }
+
+  function lines(text, most) {
+    const out = [''];
+    for (const word of text.split(' ')) {
+      const last = out[out.length - 1];
+      if (last && last.length + 1 + word.length > most) out.push(word);
+      else out[out.length - 1] = last ? last + ' ' + word : word;
+    }
+    return out.length > 1 ? out : text;
   }
 
   function view(spec, width, options) {
