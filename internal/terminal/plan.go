@@ -23,6 +23,8 @@ type PlanView struct {
 
 	// Start is the command that runs the plan; "" leaves the line out.
 	Start string
+	// Changes say why steps have to run, against the last plan; may be nil.
+	Changes []study.Change
 	// Estimate is what else is known about how long it takes, as a sentence;
 	// may be "".
 	Estimate string
@@ -124,6 +126,7 @@ func (u *UI) planText(p painter, v PlanView) string {
 		u.writeTable(&b, p, p.table(2, 2, rows, []int{1, 2}, 3))
 	}
 
+	u.changed(&b, p, v.Changes)
 	for _, d := range plan.Warnings {
 		b.WriteByte('\n')
 		u.diagnostic(&b, p, v.Files, d)

@@ -241,54 +241,58 @@ func (p painter) wrap(text string, first, indent int) string {
 type row []string
 
 // table lays rows out: columns named in rightAligned at their right edge. The
-// widest text column is cut until the table fits, then columns from drop (by
-// index, in this order) are left out. Cells are never wrapped.
+// widest text column but the first is cut until the table fits, then columns
+// from drop (by index, in this order) are left out, and at last the first is
+// cut. Cells are never wrapped.
 func (p painter) table(indent, gap int, rows []row, rightAligned []int, drop ...int) []string {
 	n := 0
 	for _, r := range rows {
 		n = max(n, len(r))
 	}
-	width := make([]int, n)
-	gone := make([]bool, n)
-	isRight := make([]bool, n)
+	isRight, gone := make([]bool, n), make([]bool, n)
 	for _, i := range rightAligned {
-		if i < n {
-			isRight[i] = true
-		}
+		isRight[i] = true
 	}
-	for _, r := range rows {
-		for i, c := range r {
-			width[i] = max(width[i], cells(c))
-		}
-	}
-	total := func() int {
-		t := indent
+	width := make([]int, n)
+	// over is by how much the table is too wide.
+	over := func() int {
+		t := indent - gap
 		for i, w := range width {
 			if !gone[i] && w > 0 {
 				t += w + gap
 			}
 		}
-		return t - gap
+		return t - p.width
 	}
 	const narrowest = 12
-	for total() > p.width {
-		widest := -1
-		for i, w := range width {
-			if !gone[i] && !isRight[i] && w > narrowest && (widest < 0 || w > width[widest]) {
-				widest = i
+	for {
+		clear(width)
+		for _, r := range rows {
+			for i, c := range r {
+				width[i] = max(width[i], cells(c))
 			}
 		}
-		if widest < 0 {
-			for len(drop) > 0 && (drop[0] >= n || gone[drop[0]]) {
-				drop = drop[1:]
+		for over() > 0 {
+			widest := -1
+			for i, w := range width {
+				if i > 0 && !gone[i] && !isRight[i] && w > narrowest && (widest < 0 || w > width[widest]) {
+					widest = i
+				}
 			}
-			if len(drop) == 0 {
+			if widest < 0 {
 				break
 			}
-			gone[drop[0]] = true
-			continue
+			width[widest] = max(narrowest, width[widest]-over())
 		}
-		width[widest] = max(narrowest, width[widest]-(total()-p.width))
+		if over() <= 0 {
+			break
+		}
+		if len(drop) == 0 {
+			width[0] = max(min(width[0], narrowest), width[0]-over())
+			break
+		}
+		gone[drop[0]] = true
+		drop = drop[1:]
 	}
 	out := make([]string, len(rows))
 	for k, r := range rows {
