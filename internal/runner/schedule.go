@@ -51,6 +51,7 @@ type node struct {
 
 	state    state
 	fresh    bool // do not take it from the store
+	stale    bool // something it needs came out other than its stored result supposes
 	waits    int  // needed steps that have not ended
 	needed   []*node
 	rec      *record // when it has ended well
@@ -77,7 +78,7 @@ type run struct {
 	openOf  map[study.Stage]int
 	busy    int // workers at work
 	flights map[cas.Digest]*flight
-	made    map[cas.Digest]*record // actions computed in this run
+	made    map[cas.Digest]*record // actions that have a result in this run
 	stop    error                  // what ends the run early
 	strict  bool                   // also steps in the store wait for what they need
 	retried int
@@ -279,6 +280,7 @@ func (r *run) lost(n *node) *node {
 // skip gives n up because d, which it needs, has no result.
 func (r *run) skip(n, d *node) {
 	r.close(n, skipped)
+	n.rec = nil
 	cause := d
 	var c *causeError
 	if errors.As(d.err, &c) {
@@ -308,9 +310,15 @@ func (r *run) settle(n *node) {
 		if m.state != waiting {
 			continue
 		}
-		if (n.state == failed || n.state == skipped) && !m.tolerant() {
-			r.skip(m, n)
-			continue
+		if n.state == failed || n.state == skipped {
+			if !m.tolerant() {
+				r.skip(m, n)
+				continue
+			}
+			m.stale = true
+		}
+		if m.stale = m.stale || n.stale; m.stale {
+			m.rec = nil
 		}
 		if m.waits--; m.waits > 0 {
 			continue
@@ -413,29 +421,21 @@ func (r *run) one(ctx context.Context, cancel context.CancelCauseFunc, n *node, 
 		Step: n.step.Label, Stage: string(n.step.Stage), Block: n.step.Block, Recipe: string(n.step.Recipe),
 		Component: componentName(n.step), Slot: int32(slot), StartedAt: started.UTC(),
 	}
-	if n.tolerant() && r.fruitless(n) {
+	if r.waitAgain(n) || n.tolerant() && r.fruitless(n) {
 		return
 	}
 	action, pre, err := r.action(n)
 	entry.Action = string(action)
-	r.mu.Lock()
-	rec, how := r.made[action], shared
-	r.mu.Unlock()
-	if err == nil && rec == nil && !n.fresh {
-		how = cached
-		rec, err = lookUpAction(r.store, action)
-	}
-	if err == nil && rec != nil && n.revived == 0 {
-		err = r.putRecipe(n, action)
-		r.end(n, rec, err, how, entry)
-		return
-	}
 	if err != nil {
 		r.end(n, nil, r.stepError(n, err), failed, entry)
 		return
 	}
-
 	r.mu.Lock()
+	if rec := r.made[action]; rec != nil && n.revived == 0 {
+		r.mu.Unlock()
+		r.end(n, rec, r.putRecipe(n, action), shared, entry)
+		return
+	}
 	if f, ok := r.flights[action]; ok {
 		f.waiting = append(f.waiting, n)
 		r.mu.Unlock()
@@ -445,9 +445,23 @@ func (r *run) one(ctx context.Context, cancel context.CancelCauseFunc, n *node, 
 	r.flights[action] = f
 	r.mu.Unlock()
 
-	res, err := r.attempt(ctx, n, action, slot)
-	if err == nil {
-		rec, err = r.keep(n, action, pre, res, time.Since(started))
+	var (
+		rec *record
+		res *result
+		how = done
+	)
+	if !n.fresh && n.revived == 0 {
+		rec, err = lookUpAction(r.store, action)
+	}
+	switch {
+	case err != nil:
+	case rec != nil:
+		how = cached
+		err = r.putRecipe(n, action)
+	default:
+		if res, err = r.attempt(ctx, n, action, slot); err == nil {
+			rec, err = r.keep(n, action, pre, res, time.Since(started))
+		}
 	}
 	entry.Attempt = int32(n.attempts)
 	if res != nil {
@@ -456,6 +470,9 @@ func (r *run) one(ctx context.Context, cancel context.CancelCauseFunc, n *node, 
 
 	r.mu.Lock()
 	delete(r.flights, action)
+	if err == nil {
+		r.made[action] = rec
+	}
 	r.mu.Unlock()
 	switch {
 	case ctx.Err() != nil && err != nil:
@@ -473,7 +490,7 @@ func (r *run) one(ctx context.Context, cancel context.CancelCauseFunc, n *node, 
 		err = r.stepError(n, err)
 		r.end(n, nil, err, failed, entry)
 	} else {
-		r.end(n, rec, nil, done, entry)
+		r.end(n, rec, nil, how, entry)
 	}
 	for _, w := range f.waiting {
 		e := results.Entry{
@@ -486,6 +503,21 @@ func (r *run) one(ctx context.Context, cancel context.CancelCauseFunc, n *node, 
 		}
 		r.end(w, rec, r.putRecipe(w, action), shared, e)
 	}
+}
+
+// waitAgain puts n back if something it needs is being computed again.
+func (r *run) waitAgain(n *node) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, d := range r.needs(n) {
+		switch d.state {
+		case waiting, ready, running:
+			n.state = waiting
+			n.waits++
+			d.needed = append(d.needed, n)
+		}
+	}
+	return n.state == waiting
 }
 
 // fruitless gives n up if every cell it would collect has failed.
@@ -503,6 +535,7 @@ func (r *run) fruitless(n *node) bool {
 	if lost == nil {
 		return false
 	}
+	r.missing = len(r.plan.Cells)
 	r.skip(n, lost)
 	return true
 }
@@ -537,9 +570,6 @@ func (r *run) end(n *node, rec *record, err error, to state, entry results.Entry
 	r.mu.Lock()
 	n.rec, n.err = rec, err
 	r.close(n, to)
-	if to == done {
-		r.made[rec.Action] = rec
-	}
 	before := n.skipped
 	r.settle(n)
 	lost := n.skipped - before
@@ -739,25 +769,33 @@ func (r *run) putRecipe(n *node, action cas.Digest) error {
 // revive deals with a step that failed because what it read is damaged: the
 // inputs that are get computed again, then the step. The sharers wait with it.
 func (r *run) revive(n *node, err error, sharers []*node) bool {
-	if n.revived >= 2 || n.tolerant() && !errors.Is(err, cas.ErrDamaged) && !errors.Is(err, fs.ErrNotExist) {
+	damage := errors.Is(err, cas.ErrDamaged) || errors.Is(err, fs.ErrNotExist)
+	if n.revived >= 2 || n.tolerant() && !damage {
 		return false
 	}
 	var bad []*node
 	for _, d := range r.needs(n) {
-		if rec := r.record(d.step); rec == nil || r.sound(rec) {
-			continue
+		// Without a record, it is being computed again already.
+		r.mu.Lock()
+		rec, err := d.rec, d.err
+		r.mu.Unlock()
+		if rec == nil && err == nil || rec != nil && !r.sound(rec) {
+			bad = append(bad, d)
 		}
-		bad = append(bad, d)
 	}
-	if len(bad) == 0 {
+	if len(bad) == 0 && !damage {
 		return false
 	}
 	n.revived++
+	var again []*node
 	r.mu.Lock()
 	n.state, n.waits = waiting, 0
 	for _, d := range bad {
-		if d.state != waiting && d.state != ready && d.state != running {
+		switch d.state {
+		case waiting, ready, running:
+		default:
 			d.state, d.rec, d.fresh = unseen, nil, true
+			again = append(again, d)
 		}
 		need, err := r.demand(d)
 		if err != nil || !need {
@@ -767,13 +805,17 @@ func (r *run) revive(n *node, err error, sharers []*node) bool {
 		d.needed = append(d.needed, n)
 		n.waits++
 	}
+	if n.waits == 0 {
+		n.state = ready
+		heap.Push(&r.queue, n)
+	}
 	for _, w := range sharers {
 		w.state, w.waits = waiting, 1
 		n.needed = append(n.needed, w)
 	}
 	r.wake.Broadcast()
 	r.mu.Unlock()
-	for _, d := range bad {
+	for _, d := range again {
 		r.emit(Event{Type: EventWarning, Step: d.step, Detail: "its stored result was damaged and is computed again"})
 	}
 	return true
