@@ -44,14 +44,8 @@ func New(ctx context.Context, w *workflow.Workflow, cat Catalog, opts Options) (
 		g, d = expandGrid(w, only)
 		diags = append(diags, d...)
 	}
-	b := &builder{
-		ctx: ctx, w: w, g: g, cat: cat, opts: opts, steps: map[cas.Digest]*Step{},
-		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{},
-		pools: map[*instance][]*Step{}, configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{},
-		inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{}, available: map[string]*collection.Pairs{},
-		components: map[*workflow.Block]*declared{}, sources: map[string][]SourceDigest{},
-	}
-	b.plan = &Plan{Name: w.Name, Title: w.Title, Question: w.Question, Inputs: w.Inputs(), Partial: only != nil}
+	b := newBuilder(ctx, w, g, cat, opts)
+	b.plan = &Plan{Name: w.Name, Title: w.Title, Question: w.Question, Inputs: w.Inputs(), Partial: only != nil, Only: filterText(opts.Only)}
 	for _, x := range w.Axes {
 		a := Axis{Name: x.Name, Role: x.Role}
 		for _, v := range x.Values {
@@ -78,6 +72,23 @@ func New(ctx context.Context, w *workflow.Workflow, cat Catalog, opts Options) (
 	return b.plan, out
 }
 
+// Check reports what can be said about the components of a workflow that has
+// mistakes of its own: unknown components, arguments and values. It reads no
+// data.
+func Check(ctx context.Context, w *workflow.Workflow, cat Catalog) hcl.Diagnostics {
+	g, _ := expandGrid(w, nil) // what is wrong with the grid has been said, or follows from it
+	b := newBuilder(ctx, w, g, cat, Options{ValidateOnly: true})
+	b.declare()
+	for _, blk := range w.Blocks {
+		for _, in := range g.instances(blk) {
+			if blk.Component != "" {
+				b.config(in)
+			}
+		}
+	}
+	return workflow.Tidy(b.diags)
+}
+
 // declared is a component block with what its plugin declares of it.
 type declared struct {
 	Component
@@ -102,9 +113,20 @@ type builder struct {
 	texts      map[cas.Digest]*collection.Texts
 	looked     map[string]bool // languages already checked
 	available  map[string]*collection.Pairs
+	languages  map[cas.Digest][]string // of a load's queries or documents
 
 	loads, mixes, models map[*instance]*Step
 	pools                map[*instance][]*Step
+}
+
+func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog, opts Options) *builder {
+	return &builder{
+		ctx: ctx, w: w, g: g, cat: cat, opts: opts, plan: &Plan{}, steps: map[cas.Digest]*Step{},
+		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
+		configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
+		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
+		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{},
+	}
 }
 
 func (b *builder) add(d ...*hcl.Diagnostic) { b.diags = append(b.diags, d...) }
@@ -791,11 +813,35 @@ func (b *builder) fillable(in *instance, data *Step, p *Pool) {
 		t = collection.TextsOf(x)
 		b.texts[data.Recipe] = t
 	}
-	if _, err := collection.SelectPool(t, p.Params()); err != nil {
-		h := &hostArgs{b: in.block, p: in.point}
-		h.fail("pool", "Pool cannot be filled", "%s: %s.", in.label(b.g), err)
-		b.diags = append(b.diags, h.diags...)
+	h := &hostArgs{b: in.block, p: in.point}
+	defer func() { b.diags = append(b.diags, h.diags...) }()
+	if !b.inData(h, "query_language", p.QueryLanguage, data, x.Queries) || !b.inData(h, "corpus_language", p.CorpusLanguage, data, x.Documents) {
+		return
 	}
+	if _, err := collection.SelectPool(t, p.Params()); err != nil {
+		h.fail("pool", "Pool cannot be filled", "%s: %s.", in.label(b.g), err)
+	}
+}
+
+// inData refuses a language that the collection does not have under this code.
+func (b *builder) inData(h *hostArgs, arg, code string, data *Step, texts []sdk.InspectedText) bool {
+	have := b.languages[data.Recipe+cas.Digest(arg)]
+	if have == nil {
+		seen := map[string]bool{}
+		for _, t := range texts {
+			seen[t.Language] = true
+		}
+		have = slices.Sorted(maps.Keys(seen))
+		b.languages[data.Recipe+cas.Digest(arg)] = have
+	}
+	found, err := collection.ResolveLanguage(code, have)
+	switch {
+	case err != nil:
+		h.fail(arg, "Language not in the data", "%s", sentence(err))
+	case found != code:
+		h.fail(arg, "Language not in the data", "%s has no %q; it writes %q.", data.Block, code, found)
+	}
+	return err == nil && found == code
 }
 
 // Params returns the pool in the form that package collection takes.
@@ -1039,7 +1085,7 @@ func (b *builder) results() {
 	}
 	collect := b.step(Step{Stage: StageCollect, Label: "records", Inputs: inputs, Weight: float64(len(b.plan.Cells)) / 20}, map[string]any{"cells": cells})
 	facts := map[string]any{
-		"title": b.plan.Title, "question": b.plan.Question, "partial": b.plan.Partial, "cells": float64(b.plan.FullCells),
+		"title": b.plan.Title, "question": b.plan.Question, "only": b.plan.Only, "cells": float64(b.plan.FullCells),
 		"axes": b.plan.Axes, "analyses": analysisArgs(b.plan), "claims": claimArgs(b.plan),
 	}
 	analyse := b.step(Step{Stage: StageAnalyse, Label: "analysis", Inputs: []Input{{"records", collect, "records"}}, Weight: float64(len(b.plan.Cells)) / 20}, facts)

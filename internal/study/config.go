@@ -1,6 +1,7 @@
 package study
 
 import (
+	"bytes"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -22,7 +23,9 @@ type config struct {
 }
 
 // decodeConfig evaluates the arguments that a component declares. An argument
-// left out has its default, so that writing the default changes no digest.
+// with its default value is not part of output, written or not: a component
+// that learns a new argument keeps the digests of old studies, and one that
+// changes a default must change its revision.
 func decodeConfig(dir string, b *workflow.Block, opts []sdk.Option, p workflow.Point) (config, hcl.Diagnostics) {
 	c := config{full: map[string]any{}, output: map[string]any{}}
 	var diags hcl.Diagnostics
@@ -38,7 +41,9 @@ func decodeConfig(dir string, b *workflow.Block, opts []sdk.Option, p workflow.P
 		c.full[o.Name] = v
 		switch o.Effect {
 		case sdk.EffectOutput:
-			c.output[o.Name] = v
+			if d := defaultValue(o); d == nil || !bytes.Equal(mustCanonical(v), mustCanonical(d)) {
+				c.output[o.Name] = v
+			}
 		case sdk.EffectSource:
 			c.source = true
 		}

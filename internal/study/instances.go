@@ -341,6 +341,14 @@ func ParseFilter(s string) ([]Filter, error) {
 	return out, nil
 }
 
+func filterText(filters []Filter) string {
+	parts := make([]string, len(filters))
+	for i, f := range filters {
+		parts[i] = f.Axis + "=" + strings.Join(f.Labels, "|")
+	}
+	return strings.Join(parts, ",")
+}
+
 func resolveFilters(w *workflow.Workflow, filters []Filter) (map[int]map[int]bool, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
 	var out map[int]map[int]bool

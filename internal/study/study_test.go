@@ -217,12 +217,13 @@ func TestIdentity(t *testing.T) {
 		change []string
 		fresh  func(s *study.Step) bool // which steps of the new plan are new
 	}{
-		"comment":         {[]string{"# The same shapes", "# Alike"}, nil},
-		"block name":      {[]string{"encoder.student", "encoder.pupil", `"student"`, `"pupil"`}, nil},
-		"axis name":       {[]string{"axis.draw", "axis.repeat", `axis "draw"`, `axis "repeat"`}, nil},
-		"performance":     {[]string{"dim     = axis.size.dim\n  seed    = axis.draw\n  train", "dim = axis.size.dim\n threads = 4\n seed = axis.draw\n train"}, nil},
-		"path spelling":   {[]string{"../examples/minifaq", ".././examples/../examples/minifaq"}, nil},
-		"written default": {[]string{`depth   = 50`, `depth = 25 * 2`}, nil},
+		"comment":                      {[]string{"# The same shapes", "# Alike"}, nil},
+		"block name":                   {[]string{"encoder.student", "encoder.pupil", `"student"`, `"pupil"`}, nil},
+		"axis name":                    {[]string{"axis.draw", "axis.repeat", `axis "draw"`, `axis "repeat"`}, nil},
+		"performance":                  {[]string{"dim     = axis.size.dim\n  seed    = axis.draw\n  train", "dim = axis.size.dim\n threads = 4\n seed = axis.draw\n train"}, nil},
+		"path spelling":                {[]string{"../examples/minifaq", ".././examples/../examples/minifaq"}, nil},
+		"written default":              {[]string{`similarity = "cosine"`, ""}, nil},
+		"another spelling of a number": {[]string{`depth   = 50`, `depth = 25 * 2`}, nil},
 		"dim of one size": {[]string{"dim     = 64", "dim = 48"}, func(s *study.Step) bool {
 			return dependsOn(s, func(s *study.Step) bool { return strings.Contains(string(s.Config), `"dim":48`) })
 		}},

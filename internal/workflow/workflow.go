@@ -247,3 +247,30 @@ func (w *Workflow) Inputs() map[string]any {
 func diag(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: &rng}
 }
+
+// Find returns the index of the value with a label, or -1.
+func (x *Axis) Find(label string) int {
+	for i, v := range x.Values {
+		if v.Label == label {
+			return i
+		}
+	}
+	return -1
+}
+
+// ConsoleFile is the file name in diagnostics of Evaluate.
+const ConsoleFile = "<console>"
+
+// Evaluate evaluates an expression at a point, as an argument would.
+func (w *Workflow) Evaluate(src string, p Point) (cty.Value, hcl.Diagnostics) {
+	expr, diags := hclsyntax.ParseExpression([]byte(src), ConsoleFile, hcl.InitialPos)
+	if diags.HasErrors() {
+		return cty.NilVal, diags
+	}
+	a, diags := w.newArg("expression", expr, expr.Range())
+	if diags.HasErrors() {
+		return cty.NilVal, diags
+	}
+	w.inherit(a)
+	return a.Value(p)
+}

@@ -32,6 +32,9 @@ const (
 	questionQuestion = "question-question"
 )
 
+// documentsEntry makes whole entries of the documents.
+const documentsEntry = "entry"
+
 // Component is the loader "faq".
 var Component = sdk.NewLoader(sdk.Info{
 	Name:      "faq",
@@ -43,6 +46,7 @@ var Component = sdk.NewLoader(sdk.Info{
 type options struct {
 	Path      string   `xl:"path,required,path" doc:"The directory that holds one file per language, such as eng.jsonl."`
 	Split     string   `xl:"split,required,enum=train|test|all" doc:"Which rows to take, by their field split; all takes also rows without it."`
+	Documents string   `xl:"documents,default=answer,enum=answer|entry" doc:"What is searched: the answer alone, or the entry as a page shows it, the question as title and the answer as text."`
 	Pivot     string   `xl:"pivot,default=eng" doc:"The language on the document side of the pairs, as its file is named."`
 	Languages []string `xl:"languages" doc:"Which languages to read beside the pivot, as their files are named; all when left out."`
 }
@@ -213,7 +217,11 @@ func (l *loader) emit(lang string, r *row, pivot map[string]*row, out sdk.Collec
 	if err := out.Query(sdk.Query{ID: q, Language: lang, Text: *r.Question, Group: r.Group, Origin: r.Origin}); err != nil {
 		return err
 	}
-	if err := out.Document(sdk.Document{ID: d, Language: lang, Text: *r.Answer, Group: r.Group, Origin: r.Origin}); err != nil {
+	doc := sdk.Document{ID: d, Language: lang, Text: *r.Answer, Group: r.Group, Origin: r.Origin}
+	if l.o.Documents == documentsEntry {
+		doc.Title = *r.Question
+	}
+	if err := out.Document(doc); err != nil {
 		return err
 	}
 	if err := out.Qrel(sdk.Qrel{Query: q, Document: d, Relevance: 1}); err != nil {

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/xlrun/xlrun/internal/analysis"
+	"github.com/xlrun/xlrun/internal/report"
+	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/runner"
+	"github.com/xlrun/xlrun/internal/study"
+)
+
+// design says in the analysis's words what the plan knows.
+func design(p *study.Plan) analysis.Design {
+	d := analysis.Design{Title: p.Title, Question: p.Question}
+	for _, a := range p.Axes {
+		d.Axes = append(d.Axes, analysis.Axis(a))
+	}
+	for _, c := range p.Cells {
+		if !slices.Contains(d.Encoders, c.Encoder) {
+			d.Encoders = append(d.Encoders, c.Encoder)
+		}
+	}
+	for _, a := range p.Analyses {
+		d.Analyses = append(d.Analyses, analysis.Spec{Name: a.Name, Retrieval: a.Retrieval, Measure: a.Measure, Baseline: a.Baseline})
+	}
+	for _, c := range p.Claims {
+		d.Claims = append(d.Claims, analysis.Claim{
+			Name: c.Name, Analysis: c.Analysis, Statement: c.Statement, Left: expression(c.Left), Op: c.Op, Right: expression(c.Right), Margin: c.Margin,
+		})
+	}
+	if p.Partial {
+		d.Partial = &analysis.Partial{Done: len(p.Cells), All: p.FullCells, Only: p.Only}
+	}
+	return d
+}
+
+func expression(e *study.Expr) analysis.Expr {
+	switch {
+	case e.Call != "":
+		c := analysis.Call{Name: e.Call}
+		for _, a := range e.Args {
+			c.Args = append(c.Args, analysis.Text(a))
+		}
+		return c
+	case e.Op == "neg":
+		return analysis.Neg{X: expression(e.Left)}
+	case e.Op != "":
+		return analysis.Binary{Op: e.Op[0], Left: expression(e.Left), Right: expression(e.Right)}
+	}
+	return analysis.Number(e.Num)
+}
+
+// analyse turns records into summary.json and claims.json.
+func analyse(_ context.Context, p *study.Plan, in runner.Findings) (map[string][]byte, error) {
+	d := design(p)
+	if in.Missing > 0 && d.Partial == nil {
+		d.Partial = &analysis.Partial{Done: len(p.Cells) - in.Missing, All: p.FullCells}
+	}
+	records, _, err := results.ReadRecords(in.Records)
+	if err != nil {
+		return nil, err
+	}
+	c := analysis.NewCollector(d)
+	for _, r := range records {
+		c.Add(r)
+	}
+	s, err := c.Analyse()
+	if err != nil {
+		return nil, err
+	}
+	summary, err := json.MarshalIndent(s, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("write the summary: %w", err)
+	}
+	claims, err := json.MarshalIndent(s.Claims, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("write the claims: %w", err)
+	}
+	return map[string][]byte{"summary": append(summary, '\n'), "claims": append(claims, '\n')}, nil
+}
+
+// readSummary reads a summary.json.
+func readSummary(path string) (*analysis.Summary, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var s analysis.Summary
+	if err := json.Unmarshal(b, &s); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return &s, nil
+}
+
+// makeReport renders the report's files. Nothing in them depends on the time,
+// the host or the directory.
+func makeReport(_ context.Context, p *study.Plan, in runner.Findings) (map[string][]byte, error) {
+	s, err := readSummary(in.Summary)
+	if err != nil {
+		return nil, err
+	}
+	return report.Render(report.Input{Summary: *s, Study: reportStudy(p, in)})
+}
+
+func reportStudy(p *study.Plan, in runner.Findings) report.Study {
+	st := report.Study{Workflow: "workflows/" + p.Name + ".hcl", Cells: len(p.Cells) - in.Missing}
+	for _, w := range p.Warnings {
+		st.Notes = append(st.Notes, analysis.Note{Code: "plan", Text: w.Summary + ": " + w.Detail, Warning: true})
+	}
+	for _, n := range in.Notes {
+		text := n.Text
+		if text == "" {
+			text = fmt.Sprintf("%d × %s, in %d steps of %s (first: %s).", n.Count, n.What, n.Steps, n.Block, n.First)
+		}
+		st.Notes = append(st.Notes, analysis.Note{Code: string(n.Stage), Text: text})
+	}
+	if in.Missing > 0 {
+		st.Notes = append(st.Notes, analysis.Note{Code: "missing", Warning: true, Text: fmt.Sprintf("%d of %d cells have no records, because something they need failed.", in.Missing, len(p.Cells))})
+	}
+	components(p, &st)
+	return st
+}
+
+func components(p *study.Plan, st *report.Study) {
+	at := map[string]int{}
+	mixtures := map[string]int{}
+	for _, s := range p.Steps {
+		if s.Stage == study.StageMix {
+			i, ok := mixtures[s.Block]
+			if !ok {
+				i = len(st.Mixtures)
+				mixtures[s.Block] = i
+				st.Mixtures = append(st.Mixtures, report.Mixture{Name: s.Block, Pairs: s.Mix.Pairs})
+			}
+			st.Mixtures[i].Sets++
+			if st.Mixtures[i].Pairs != s.Mix.Pairs {
+				st.Mixtures[i].Pairs = 0
+			}
+		}
+		if s.Component == nil {
+			continue
+		}
+		c := s.Component
+		key := string(c.Kind) + " " + c.Name
+		i, ok := at[key]
+		if !ok {
+			i = len(st.Components)
+			at[key] = i
+			st.Components = append(st.Components, report.Component{Kind: string(c.Kind), Name: c.Name, Version: c.Version, Revision: fmt.Sprint(c.Revision), Determinism: string(c.Determinism)})
+		}
+		if !slices.Contains(st.Components[i].Blocks, s.Block) {
+			st.Components[i].Blocks = append(st.Components[i].Blocks, s.Block)
+		}
+	}
+}

@@ -1,0 +1,154 @@
+// Command xlrun runs scaling studies of cross-lingual retrieval from workflows
+// written in HCL.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/xlrun/xlrun/internal/terminal"
+	"github.com/xlrun/xlrun/internal/workflow"
+)
+
+// Exit codes. They are part of the interface.
+const (
+	exitDone        = 0
+	exitFailed      = 1   // something ran and failed
+	exitUsage       = 2   // nothing was started: usage, workflow
+	exitDiffers     = 3   // results or formatting differ from what was expected
+	exitInterrupted = 130 // Ctrl-C
+)
+
+// verb is one subcommand. run gets the parsed flags and the arguments that are
+// not flags, and returns an exit code.
+type verb struct {
+	name  string
+	args  string // as in the usage line
+	short string // one line
+	long  string
+	setup func(a *app, fs *flag.FlagSet) func(ctx context.Context, args []string) int
+	quiet bool // not listed
+}
+
+var verbs []*verb
+
+func init() {
+	verbs = []*verb{runVerb, planVerb, validateVerb, showVerb, whyVerb, fmtVerb, consoleVerb, pluginVerb, versionVerb}
+}
+
+// app is what every verb shares.
+type app struct {
+	ui             *terminal.UI
+	stdin          io.Reader
+	stdout, stderr *os.File
+	json           bool // one document on stdout
+	events         bool // a stream of events on stdout
+}
+
+func main() { os.Exit(xlrun(os.Args[1:])) }
+
+// xlrun carries out one command line and returns its exit code.
+func xlrun(args []string) int {
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	noColor := false
+	// Options that come before the verb.
+	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
+		name, value, hasValue := strings.Cut(strings.TrimLeft(args[0], "-"), "=")
+		args = args[1:]
+		switch name {
+		case "chdir":
+			if !hasValue && len(args) > 0 {
+				value, args = args[0], args[1:]
+			}
+			if err := os.Chdir(value); err != nil {
+				fmt.Fprintf(a.stderr, "xlrun: error: -chdir: %v\n", err)
+				return exitUsage
+			}
+		case "no-color":
+			noColor = true
+		case "version":
+			args = append([]string{"version"}, args...)
+		case "h", "help":
+			usage(a.stdout)
+			return exitDone
+		default:
+			fmt.Fprintf(a.stderr, "xlrun: error: unknown option -%s\n", name)
+			usage(a.stderr)
+			return exitUsage
+		}
+	}
+	if len(args) == 0 {
+		usage(a.stderr)
+		return exitUsage
+	}
+	if args[0] == "help" {
+		if len(args) > 1 {
+			return xlrun([]string{args[1], "-help"})
+		}
+		usage(a.stdout)
+		return exitDone
+	}
+	v := findVerb(args[0])
+	if v == nil {
+		fmt.Fprintf(a.stderr, "xlrun: error: there is no command %q.%s\n", args[0], near(args[0]))
+		usage(a.stderr)
+		return exitUsage
+	}
+	fs := flag.NewFlagSet(v.name, flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.BoolVar(&noColor, "no-color", noColor, "print without colour")
+	act := v.setup(a, fs)
+	rest, err := parseAnywhere(fs, args[1:])
+	if err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			help(a.stdout, v, fs)
+			return exitDone
+		}
+		fmt.Fprintf(a.stderr, "xlrun: error: %v\nxlrun: hint: xlrun %s -help lists the options\n", err, v.name)
+		return exitUsage
+	}
+	a.ui = terminal.New(a.stdout, a.stderr, terminal.Options{NoColor: noColor, JSON: a.json, Events: a.events, Version: workflow.Version})
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second Ctrl-C ends at once.
+	context.AfterFunc(ctx, stop)
+	return act(ctx, rest)
+}
+
+// parseAnywhere lets options stand before and after the arguments.
+func parseAnywhere(fs *flag.FlagSet, args []string) ([]string, error) {
+	var rest []string
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, err
+		}
+		args = fs.Args()
+		if len(args) == 0 {
+			return rest, nil
+		}
+		rest = append(rest, args[0])
+		args = args[1:]
+	}
+}
+
+func findVerb(name string) *verb {
+	for _, v := range verbs {
+		if v.name == name {
+			return v
+		}
+	}
+	return nil
+}
+
+// usageError says what is wrong with the command line.
+func (a *app) usageError(verb, format string, args ...any) int {
+	a.ui.Error(fmt.Errorf(format, args...), fmt.Sprintf("xlrun %s -help lists the options", verb))
+	return exitUsage
+}

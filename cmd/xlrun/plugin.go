@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/xlrun/xlrun/internal/pluginhost"
+	"github.com/xlrun/xlrun/internal/workflow"
+	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/serve"
+)
+
+var pluginVerb = &verb{
+	name: "plugin", args: "list | describe NAME | serve NAME", short: "list and describe components",
+	long: `list             lists the components at hand, bundled and, with -source, those of
+                 another plugin
+describe NAME    prints the arguments of a component: type, default, effect, meaning
+serve NAME       serves a bundled plugin; xlrun starts itself so, people need not
+
+-source names the executable or directory of a third-party plugin.`,
+	setup: func(a *app, fs *flag.FlagSet) func(context.Context, []string) int {
+		source := fs.String("source", "", "`path` of a third-party plugin")
+		fs.BoolVar(&a.json, "json", false, "print JSON")
+		return func(ctx context.Context, args []string) int {
+			switch {
+			case len(args) == 2 && args[0] == "serve":
+				p, ok := bundledPlugin(args[1])
+				if !ok {
+					return a.usageError("plugin", "there is no bundled plugin %q", args[1])
+				}
+				serve.Plugin(p)
+				return exitDone
+			case len(args) == 1 && args[0] == "list":
+				return a.listComponents(ctx, *source)
+			case len(args) == 2 && args[0] == "describe":
+				return a.describeComponent(ctx, *source, args[1])
+			}
+			return a.usageError("plugin", "xlrun plugin wants list, describe NAME or serve NAME")
+		}
+	},
+}
+
+// declared is one component on offer.
+type declared struct {
+	Plugin  string `json:"plugin"`
+	Version string `json:"version"`
+	sdk.Info
+}
+
+func (a *app) declarations(ctx context.Context, source string) ([]declared, error) {
+	var out []declared
+	for _, p := range bundled {
+		for _, c := range p.Components {
+			out = append(out, declared{p.Name, p.Version, c.Info})
+		}
+	}
+	if source == "" {
+		return out, nil
+	}
+	abs, err := filepath.Abs(source)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimSuffix(filepath.Base(abs), filepath.Ext(abs))
+	spec, err := externalSpec(workflow.Plugin{Name: name, Source: abs})
+	if err != nil {
+		return nil, err
+	}
+	host, err := pluginhost.New(pluginhost.Config{Plugins: []pluginhost.Spec{spec}})
+	if err != nil {
+		return nil, err
+	}
+	defer host.Close()
+	found, err := host.Components(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out = nil
+	for _, c := range found {
+		out = append(out, declared{c.Plugin, c.Version, c.Info})
+	}
+	return out, nil
+}
+
+func (a *app) listComponents(ctx context.Context, source string) int {
+	all, err := a.declarations(ctx, source)
+	if err != nil {
+		a.ui.Error(err)
+		return exitFailed
+	}
+	slices.SortStableFunc(all, func(x, y declared) int { return strings.Compare(string(x.Kind)+x.Name, string(y.Kind)+y.Name) })
+	if a.json {
+		return a.printJSON(all)
+	}
+	for _, d := range all {
+		doc, _, _ := strings.Cut(d.Doc, "\n")
+		_, _ = fmt.Fprintf(a.stdout, "%-8s %-12s r%d  %s\n", d.Kind, d.Name, d.Revision, doc)
+	}
+	return exitDone
+}
+
+func (a *app) describeComponent(ctx context.Context, source, name string) int {
+	all, err := a.declarations(ctx, source)
+	if err != nil {
+		a.ui.Error(err)
+		return exitFailed
+	}
+	var names []string
+	for _, d := range all {
+		names = append(names, d.Name)
+		if d.Name != name {
+			continue
+		}
+		if a.json {
+			return a.printJSON(d)
+		}
+		_, _ = fmt.Fprintf(a.stdout, "%s %q, plugin %s %s, revision %d, %s\n\n%s\n", d.Kind, d.Name, d.Plugin, d.Version, d.Revision, d.Determinism, d.Doc)
+		if len(d.PairKinds) > 0 {
+			_, _ = fmt.Fprintf(a.stdout, "\nKinds of pair: %s\n", strings.Join(d.PairKinds, ", "))
+		}
+		a.printOptions("Arguments", d.Options)
+		if d.Train != nil {
+			a.printOptions("Arguments of its train block", d.Train)
+		}
+		return exitDone
+	}
+	a.ui.Error(fmt.Errorf("there is no component %q.%s", name, sdk.DidYouMean(name, names)))
+	return exitUsage
+}
+
+func (a *app) printOptions(title string, opts []sdk.Option) {
+	_, _ = fmt.Fprintf(a.stdout, "\n%s\n", title)
+	if len(opts) == 0 {
+		_, _ = fmt.Fprintln(a.stdout, "  none")
+	}
+	for _, o := range opts {
+		facts := []string{string(o.Type)}
+		switch {
+		case o.Required:
+			facts = append(facts, "required")
+		case o.Default != nil:
+			facts = append(facts, fmt.Sprintf("default %v", o.Default))
+		}
+		if len(o.Enum) > 0 {
+			facts = append(facts, "one of "+strings.Join(o.Enum, ", "))
+		}
+		if o.Min != nil {
+			facts = append(facts, fmt.Sprintf("at least %v", *o.Min))
+		}
+		if o.Max != nil {
+			facts = append(facts, fmt.Sprintf("at most %v", *o.Max))
+		}
+		if o.Effect != sdk.EffectOutput {
+			facts = append(facts, "effect "+string(o.Effect))
+		}
+		_, _ = fmt.Fprintf(a.stdout, "  %-14s %s\n                 %s\n", o.Name, strings.Join(facts, "; "), o.Doc)
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/xlrun/xlrun/internal/runner"
+	"github.com/xlrun/xlrun/internal/study"
+	"github.com/xlrun/xlrun/internal/terminal"
+)
+
+var runVerb = &verb{
+	name: "run", args: "WORKFLOW", short: "carry out a study: compute what is missing, write the report",
+	long: `Reads a workflow (a file, or a directory of *.hcl files), computes what the
+store does not have yet, and lays the results out in .xlrun/NAME/latest:
+report.html, records.parquet, summary.json, claims.json, journal.parquet and
+runs/. What was computed before, here or for another study, is not computed
+again. Ctrl-C stops within two seconds; the same command goes on from there.
+
+Exit codes: 0 done; 1 something ran and failed; 2 nothing was started, because
+the workflow or the command line is wrong; 130 interrupted.`,
+	setup: func(a *app, fs *flag.FlagSet) func(context.Context, []string) int {
+		s := newStudyFlags(a, fs)
+		s.planFlags(fs)
+		force := fs.Bool("force", false, "compute everything again, also what is in the store")
+		retries := fs.Int("retries", 2, "further attempts when a plugin died")
+		fs.IntVar(&s.workers, "workers", 0, "steps at once (default: the number of processors)")
+		fs.IntVar(&s.threads, "threads", 0, "threads per plugin process (default: processors / workers)")
+		fs.IntVar(&s.memory, "memory", 0, "soft limit of a plugin process, in MiB (default: none)")
+		fs.BoolVar(&a.events, "json", false, "print events as JSON, one per line")
+		return func(ctx context.Context, args []string) int {
+			path, ok := a.oneWorkflow("run", args)
+			if !ok {
+				return exitUsage
+			}
+			if *retries == 0 {
+				*retries = -1 // the runner's word for none
+			}
+			return s.run(ctx, path, *force, *retries)
+		}
+	},
+}
+
+func (s *studyFlags) run(ctx context.Context, path string, force bool, retries int) int {
+	se, code := s.prepare(ctx, path, true)
+	if code != exitDone {
+		return code
+	}
+	defer se.close()
+	p, code := se.plan(ctx, false, force)
+	if code != exitDone {
+		return code
+	}
+	if len(p.Warnings) > 0 {
+		s.a.ui.Diagnostics(s.files, p.Warnings)
+	}
+	progress := s.a.ui.Progress(p)
+	defer context.AfterFunc(ctx, progress.Stopping)()
+	out, err := runner.Run(ctx, p, runner.Options{
+		Store: se.store, Host: se.host, Workers: s.workers, Force: force, Retries: retries,
+		Events: progress.Event, Analyse: analyse, Report: makeReport, Results: resultsDir(p),
+	})
+	progress.Close()
+	end := terminal.Ending{Plan: p, Outcome: out, Again: "xlrun run " + path}
+	if out != nil && out.Summary != "" {
+		// A summary that cannot be read is shown as missing: the run is done.
+		end.Summary, _ = readSummary(out.Summary)
+	}
+	if ctx.Err() != nil && err != nil {
+		end.Interrupted = true
+	} else {
+		end.Err = err
+	}
+	if err == nil {
+		if err := keepSnapshot(p); err != nil {
+			s.a.ui.Error(fmt.Errorf("keep the plan for the next run: %w", err))
+		}
+	}
+	s.a.ui.Finish(end)
+	switch {
+	case end.Interrupted:
+		return exitInterrupted
+	case err != nil || len(out.Failures) > 0:
+		return exitFailed
+	}
+	return exitDone
+}
+
+// snapshotFile is where the last plan of a workflow is kept.
+func snapshotFile(p *study.Plan) string { return filepath.Join(resultsDir(p), "plan.json") }
+
+// keepSnapshot keeps what the plan was made of, so that the next one can say
+// what has changed.
+func keepSnapshot(p *study.Plan) error {
+	b, err := json.Marshal(p.Snapshot())
+	if err != nil {
+		return err
+	}
+	file := snapshotFile(p)
+	if old, err := os.ReadFile(file); err == nil && bytes.Equal(old, b) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	tmp := file + ".new"
+	if err := os.WriteFile(tmp, b, 0o644); err != nil {
+		return err
+	}
+	return os.Rename(tmp, file)
+}
+
+// changes says why steps have to run, where an earlier plan is known.
+func changes(p *study.Plan, toRun []*study.Step) []study.Change {
+	b, err := os.ReadFile(snapshotFile(p))
+	if err != nil {
+		return nil
+	}
+	old, err := study.ParseSnapshot(b)
+	if err != nil {
+		return nil
+	}
+	return study.Explain(old, toRun)
+}
