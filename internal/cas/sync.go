@@ -190,7 +190,13 @@ func verifySince(root string, t time.Time) error {
 			return err
 		}
 		info, err := de.Info()
-		if err != nil || info.ModTime().Before(t) || info.Size() >= syncSize {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // another process found it out
+		}
+		if err != nil {
+			return err
+		}
+		if info.ModTime().Before(t) || info.Size() >= syncSize {
 			return nil
 		}
 		if d, err := ParseDigest("sha256:" + de.Name()); err == nil {

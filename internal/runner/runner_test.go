@@ -103,7 +103,7 @@ func (h *fakeHost) Train(ctx context.Context, _ int, ref pluginhost.Ref, call pl
 			return pluginhost.Stats{}, err
 		}
 		n++
-		fmt.Fprint(sum, p.A.Text, "\x00", p.B.Text, "\x00")
+		_, _ = fmt.Fprint(sum, p.A.Text, "\x00", p.B.Text, "\x00") // a hash never fails
 	}
 	if n != call.Count {
 		return pluginhost.Stats{}, fmt.Errorf("want %d pairs, got %d", call.Count, n)
@@ -136,7 +136,7 @@ func (h *fakeHost) Encode(ctx context.Context, _ int, ref pluginhost.Ref, role s
 		row := make([]float32, fakeDim)
 		for w := range strings.FieldsSeq(t.Text) {
 			x := fnv.New32a()
-			fmt.Fprint(x, salt, w)
+			_, _ = fmt.Fprint(x, salt, w) // a hash never fails
 			row[x.Sum32()%fakeDim]++
 		}
 		e.Data = append(e.Data, row...)
@@ -271,8 +271,10 @@ func (g grid) plan() *study.Plan {
 	for _, t := range g.targets {
 		for _, s := range g.seeds {
 			x := &study.Pool{QueryLanguage: t, CorpusLanguage: "eng", Size: 20, Queries: 10, Seed: s}
-			pools[t] = append(pools[t], p.step(study.Step{Stage: study.StagePool, Label: fmt.Sprintf("pool %s %d", t, s), Block: "task.t", Pool: x,
-				Inputs: []study.Input{{Role: "queries", Step: test, Part: "queries"}, {Role: "corpus", Step: test, Part: "corpus"}, {Role: "qrels", Step: test, Part: "qrels"}}}, x))
+			pools[t] = append(pools[t], p.step(study.Step{
+				Stage: study.StagePool, Label: fmt.Sprintf("pool %s %d", t, s), Block: "task.t", Pool: x,
+				Inputs: []study.Input{{Role: "queries", Step: test, Part: "queries"}, {Role: "corpus", Step: test, Part: "corpus"}, {Role: "qrels", Step: test, Part: "qrels"}},
+			}, x))
 		}
 	}
 	var values []study.Input
@@ -284,29 +286,39 @@ func (g grid) plan() *study.Plan {
 				{Role: "pairs", Step: trainSet, Part: "pairs"}, {Role: "exclude_queries", Step: test, Part: "queries"}, {Role: "exclude_corpus", Step: test, Part: "corpus"},
 			}}, m)
 			c := []byte(fmt.Sprintf(`{"size":%q}`, size))
-			tr := p.step(study.Step{Stage: study.StageTrain, Label: fmt.Sprintf("train %s %d", size, draw), Block: "encoder." + g.name, Component: comp(sdk.KindEncoder, "words"), Config: c, Train: []byte(`{}`),
-				Inputs: []study.Input{{Role: "pairs", Step: mx, Part: "pairs"}}, Weight: 5}, string(c))
+			tr := p.step(study.Step{
+				Stage: study.StageTrain, Label: fmt.Sprintf("train %s %d", size, draw), Block: "encoder." + g.name, Component: comp(sdk.KindEncoder, "words"), Config: c, Train: []byte(`{}`),
+				Inputs: []study.Input{{Role: "pairs", Step: mx, Part: "pairs"}}, Weight: 5,
+			}, string(c))
 			enc := func(role sdk.Role, part, lang string) *study.Step {
-				return p.step(study.Step{Stage: study.StageEncode, Label: fmt.Sprintf("encode %s %d %s", size, draw, lang), Block: "encoder." + g.name, Component: comp(sdk.KindEncoder, "words"), Config: c,
+				return p.step(study.Step{
+					Stage: study.StageEncode, Label: fmt.Sprintf("encode %s %d %s", size, draw, lang), Block: "encoder." + g.name, Component: comp(sdk.KindEncoder, "words"), Config: c,
 					Texts:  &study.Selection{Role: role, Language: lang},
-					Inputs: []study.Input{{Role: "texts", Step: test, Part: part}, {Role: "model", Step: tr, Part: "model"}}}, []string{string(c), string(role), lang})
+					Inputs: []study.Input{{Role: "texts", Step: test, Part: part}, {Role: "model", Step: tr, Part: "model"}},
+				}, []string{string(c), string(role), lang})
 			}
 			docs := enc(sdk.RoleDocument, "corpus", "eng")
 			idx := p.step(study.Step{Stage: study.StageIndex, Label: "index of " + docs.Label, Block: "index.exact", Component: comp(sdk.KindIndex, "flat"), Inputs: []study.Input{{Role: "documents", Step: docs, Part: "vectors"}}}, "flat")
 			for _, t := range g.targets {
 				qs := enc(sdk.RoleQuery, "queries", t)
-				cell := &study.Cell{Retrieval: "r", Encoder: g.name, Component: "words", Task: "t", Index: "exact", Axes: map[string]string{"size": size, "draw": fmt.Sprint(draw), "target": t},
-					QueryLanguage: t, CorpusLanguage: "eng", PoolSize: 20, Mix: mx, Train: tr, Queries: qs}
+				cell := &study.Cell{
+					Retrieval: "r", Encoder: g.name, Component: "words", Task: "t", Index: "exact", Axes: map[string]string{"size": size, "draw": fmt.Sprint(draw), "target": t},
+					QueryLanguage: t, CorpusLanguage: "eng", PoolSize: 20, Mix: mx, Train: tr, Queries: qs,
+				}
 				in := []study.Input{{Role: "pairs", Step: mx, Part: "pairs"}, {Role: "queries", Step: test, Part: "queries"}, {Role: "corpus", Step: test, Part: "corpus"}}
 				for _, pl := range pools[t] {
 					in = append(in, study.Input{Role: "pool", Step: pl, Part: "pool"})
 				}
 				chk := p.step(study.Step{Stage: study.StageCheck, Label: fmt.Sprintf("check %d %s", draw, t), Block: "retrieval.r", Leak: &study.Leakage{Mode: g.leak}, Inputs: in}, g.leak)
 				for i, pl := range pools[t] {
-					s := p.step(study.Step{Stage: study.StageSearch, Label: fmt.Sprintf("search %s %d %s %d", size, draw, t, g.seeds[i]), Block: "retrieval.r", Component: comp(sdk.KindIndex, "flat"), Depth: 20,
-						Inputs: []study.Input{{Role: "index", Step: idx, Part: "index"}, {Role: "documents", Step: docs, Part: "vectors"}, {Role: "queries", Step: qs, Part: "vectors"}, {Role: "pool", Step: pl, Part: "pool"}}}, "search")
-					ms := p.step(study.Step{Stage: study.StageMeasure, Label: fmt.Sprintf("measure %s %d %s %d", size, draw, t, g.seeds[i]), Block: "retrieval.r", Component: comp(sdk.KindMetric, "ir"), After: []*study.Step{chk},
-						Inputs: []study.Input{{Role: "ranking", Step: s, Part: "ranking"}, {Role: "pool", Step: pl, Part: "pool"}}}, "measure")
+					s := p.step(study.Step{
+						Stage: study.StageSearch, Label: fmt.Sprintf("search %s %d %s %d", size, draw, t, g.seeds[i]), Block: "retrieval.r", Component: comp(sdk.KindIndex, "flat"), Depth: 20,
+						Inputs: []study.Input{{Role: "index", Step: idx, Part: "index"}, {Role: "documents", Step: docs, Part: "vectors"}, {Role: "queries", Step: qs, Part: "vectors"}, {Role: "pool", Step: pl, Part: "pool"}},
+					}, "search")
+					ms := p.step(study.Step{
+						Stage: study.StageMeasure, Label: fmt.Sprintf("measure %s %d %s %d", size, draw, t, g.seeds[i]), Block: "retrieval.r", Component: comp(sdk.KindMetric, "ir"), After: []*study.Step{chk},
+						Inputs: []study.Input{{Role: "ranking", Step: s, Part: "ranking"}, {Role: "pool", Step: pl, Part: "pool"}},
+					}, "measure")
 					cell.Runs = append(cell.Runs, study.CellRun{Seed: g.seeds[i], Pool: pl, Search: s, Measure: ms})
 					values = append(values, study.Input{Role: "values", Step: ms, Part: "values"})
 				}
@@ -700,7 +712,7 @@ func TestCancelAndResume(t *testing.T) {
 func TestResumeFromAnyRemains(t *testing.T) {
 	ref := newStore(t)
 	want := mustRun(t, smallGrid().plan(), options(ref, &fakeHost{}, 1))
-	for _, k := range []uint32{2, 3, 5} {
+	for _, k := range []uint32{2, 5} {
 		s := newStore(t)
 		mustRun(t, smallGrid().plan(), options(s, &fakeHost{}, 2))
 		for _, kind := range []string{"actions", "recipes", "blobs"} {
@@ -709,7 +721,7 @@ func TestResumeFromAnyRemains(t *testing.T) {
 					return err
 				}
 				x := fnv.New32a()
-				fmt.Fprint(x, d.Name(), kind)
+				_, _ = fmt.Fprint(x, d.Name(), kind) // a hash never fails
 				if x.Sum32()%k != 0 {
 					return nil
 				}
@@ -735,75 +747,81 @@ func TestResumeFromAnyRemains(t *testing.T) {
 }
 
 func TestDamagedBlobIsComputedAgain(t *testing.T) {
-	for _, damage := range []string{"truncated", "changed"} {
-		for _, part := range []string{partVectors, partModel, partPool, partValues, partQueries} {
-			t.Run(damage+" "+part, func(t *testing.T) {
-				s := newStore(t)
-				g := smallGrid()
-				plan := g.plan()
-				mustRun(t, plan, options(s, &fakeHost{}, 1))
-				var victim cas.Digest
-				for _, st := range plan.Steps {
-					if rec, err := lookUp(s, st.Recipe); err == nil && rec != nil && rec.Outputs[part].Digest != "" {
-						o := rec.Outputs[part]
-						victim = o.Digest
-						if o.Dir {
-							e, err := s.Manifest(o.Digest)
-							if err != nil {
-								t.Fatal(err)
-							}
-							victim = e[0].Digest
-						}
-						if part != partQueries { // nobody reads those of the first loader
-							break
-						}
+	g := smallGrid()
+	g.draws, g.seeds = 1, g.seeds[:1]
+	more := g
+	more.targets = append(slices.Clone(g.targets), "deu")
+	renamed := g
+	renamed.name = "renamed"
+	want := map[string]string{}
+	for _, x := range []grid{more, renamed} {
+		want[x.name] = filepath.Base(mustRun(t, x.plan(), options(newStore(t), &fakeHost{}, 2)).Records)
+	}
+	for _, tc := range []struct {
+		part      string
+		truncated bool
+		next      grid // the study that needs the part again
+		found     bool // also where only reading tells
+	}{
+		{partVectors, true, more, true},
+		{partModel, true, more, true},
+		{partValues, true, renamed, true},
+		{partQueries, true, more, true},
+		{partValues, false, renamed, true},
+		{partQueries, false, more, true},
+		// What plugins read as a file is checked when they fail.
+		{partIndex, false, more, false},
+	} {
+		t.Run(fmt.Sprintf("%s truncated=%v", tc.part, tc.truncated), func(t *testing.T) {
+			s := newStore(t)
+			plan := g.plan()
+			mustRun(t, plan, options(s, &fakeHost{}, 2))
+			var victim cas.Digest
+			for _, st := range plan.Steps {
+				rec, err := lookUp(s, st.Recipe)
+				if err != nil || rec == nil || rec.Outputs[tc.part].Digest == "" {
+					continue
+				}
+				victim = rec.Outputs[tc.part].Digest
+				if rec.Outputs[tc.part].Dir {
+					e, err := s.Manifest(victim)
+					if err != nil {
+						t.Fatal(err)
 					}
+					victim = e[0].Digest
 				}
-				b, err := os.ReadFile(s.Path(victim))
-				if err != nil {
-					t.Fatal(err)
+				if tc.part != partQueries { // nobody reads those of the first loader
+					break
 				}
-				if damage == "truncated" {
-					b = b[:len(b)/2]
-				} else {
-					b[len(b)/2] ^= 0xff
+			}
+			b, err := os.ReadFile(s.Path(victim))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if tc.truncated {
+				b = b[:len(b)/2]
+			} else {
+				b[len(b)/2] ^= 0xff
+			}
+			// In place, as a bad disk does it: laid out trees are hit too.
+			if err := errors.Join(os.Chmod(s.Path(victim), 0o644), os.WriteFile(s.Path(victim), b, 0o444)); err != nil {
+				t.Fatal(err)
+			}
+			warned := 0
+			o := options(openStore(t, s.Root()), &fakeHost{}, 2)
+			o.Events = func(e Event) {
+				if e.Type == EventWarning {
+					warned++
 				}
-				// In place, as a bad disk does it: laid out trees are hit too.
-				if err := errors.Join(os.Chmod(s.Path(victim), 0o644), os.WriteFile(s.Path(victim), b, 0o444)); err != nil {
-					t.Fatal(err)
-				}
-				// A new target needs everything but the values again.
-				g.targets = append(g.targets, "deu")
-				if part == partValues {
-					g.name = "renamed"
-				}
-				fresh := openStore(t, s.Root())
-				warned := 0
-				o := options(fresh, &fakeHost{}, 2)
-				o.Events = func(e Event) {
-					if e.Type == EventWarning {
-						warned++
-					}
-				}
-				out := mustRun(t, g.plan(), o)
-				ref := mustRun(t, g.plan(), options(newStore(t), &fakeHost{}, 1))
-				if damage == "changed" && (part == partVectors || part == partModel) {
-					// Bytes that changed without changing the size are only
-					// found by reading: what plugins read as a file is checked
-					// when they fail, and by xlrun store verify.
-					if out.Failed != 0 {
-						t.Error(out.Failures[0].Err)
-					}
-					return
-				}
-				if out.Failed != 0 || filepath.Base(out.Records) != filepath.Base(ref.Records) {
-					t.Errorf("%+v %v", out.StageCount, out.Failures)
-				}
-				if damage == "changed" && warned == 0 && part != partPool { // no step needs that pool again
-					t.Error("no warning about the damaged result")
-				}
-			})
-		}
+			}
+			out := mustRun(t, tc.next.plan(), o)
+			if got := filepath.Base(out.Records); out.Failed != 0 || got != want[tc.next.name] {
+				t.Errorf("%+v %v", out.StageCount, out.Failures)
+			}
+			if !tc.truncated && tc.found && warned == 0 {
+				t.Error("no warning about the damaged result")
+			}
+		})
 	}
 }
 
