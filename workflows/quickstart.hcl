@@ -59,9 +59,12 @@ loader "faq" "train" {
   split = "train"
 }
 
+# What is searched are entries as a page shows them: the question, then the
+# answer.
 loader "faq" "test" {
-  path  = var.data
-  split = "test"
+  path      = var.data
+  split     = "test"
+  documents = "entry"
 }
 
 # Pairs of a training language with English: 160 in every cell, whatever the
@@ -94,7 +97,7 @@ encoder "subword" "untrained" {
   seed    = axis.draw
 }
 
-# Questions in a language never trained on, answers in English.
+# Questions in a language never trained on, FAQ entries in English.
 task "to_pivot" {
   data            = loader.test
   query_language  = axis.target

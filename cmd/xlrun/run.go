@@ -76,7 +76,7 @@ func (s *studyFlags) run(ctx context.Context, path string, force bool, retries i
 	} else {
 		end.Err = err
 	}
-	if err == nil {
+	if err == nil && !p.Partial {
 		if err := keepSnapshot(p); err != nil {
 			s.a.ui.Error(fmt.Errorf("keep the plan for the next run: %w", err))
 		}

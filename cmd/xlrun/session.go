@@ -205,15 +205,9 @@ func (se *session) plan(ctx context.Context, validateOnly, force bool) (*study.P
 	return p, exitDone
 }
 
-// resultsDir is where the results of a plan are laid out. Part of a grid has a
-// place of its own.
-func resultsDir(p *study.Plan) string {
-	dir := filepath.Join(".xlrun", p.Name)
-	if p.Partial {
-		dir = filepath.Join(dir, "only", strings.NewReplacer("/", "_", "|", "+").Replace(p.Only))
-	}
-	return dir
-}
+// resultsDir is where the results of a plan are laid out: latest for a full
+// grid, partial for part of one.
+func resultsDir(p *study.Plan) string { return filepath.Join(".xlrun", p.Name) }
 
 // newLogger obeys XLRUN_LOG (off, error, warn, info, debug, trace) and
 // XLRUN_LOG_PATH.

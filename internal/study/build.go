@@ -432,7 +432,7 @@ func (b *builder) load(in *instance) {
 }
 
 // inspect returns what a loaded collection holds.
-func (b *builder) inspect(s *Step, at hcl.Range) *sdk.Inspection {
+func (b *builder) inspect(s *Step) *sdk.Inspection {
 	if in, ok := b.inspected[s.Recipe]; ok {
 		return in
 	}
@@ -605,7 +605,7 @@ func (b *builder) pairs(in *instance, excluded []*Step) *collection.Pairs {
 	b.available[id] = nil
 	var keys []collection.Key
 	for _, l := range in.refs["from"] {
-		x := b.inspect(b.loads[l], in.block.Range)
+		x := b.inspect(b.loads[l])
 		if x == nil {
 			return nil
 		}
@@ -613,7 +613,7 @@ func (b *builder) pairs(in *instance, excluded []*Step) *collection.Pairs {
 	}
 	hashes := collection.Hashes{}
 	for _, s := range excluded {
-		x := b.inspect(s, in.block.Range)
+		x := b.inspect(s)
 		if x == nil {
 			return nil
 		}
@@ -804,7 +804,7 @@ func (b *builder) pool(in *instance) {
 
 // fillable refuses a pool that the target cannot fill.
 func (b *builder) fillable(in *instance, data *Step, p *Pool) {
-	x := b.inspect(data, in.block.Range)
+	x := b.inspect(data)
 	if x == nil {
 		return
 	}

@@ -32,6 +32,7 @@ var declarations = map[string]sdk.Info{
 	"loader faq": {Kind: sdk.KindLoader, Name: "faq", Revision: 1, PairKinds: []string{"question-answer", "question-question"}, Options: []sdk.Option{
 		{Name: "path", Type: sdk.Path, Required: true, Doc: "d", Effect: sdk.EffectSource},
 		{Name: "split", Type: sdk.String, Required: true, Doc: "d", Enum: []string{"train", "test"}, Effect: sdk.EffectOutput},
+		{Name: "documents", Type: sdk.String, Default: "answer", Doc: "d", Effect: sdk.EffectOutput},
 	}},
 	"encoder subword": {Kind: sdk.KindEncoder, Name: "subword", Revision: 1, Options: []sdk.Option{
 		{Name: "buckets", Type: sdk.Int, Default: int64(65536), Min: num(1), Doc: "d", Effect: sdk.EffectOutput},
@@ -337,7 +338,7 @@ func TestRefusedAtPlan(t *testing.T) {
 		"out of bounds":                    {[]string{"examples = 3000", "examples = 0"}, "examples = 0", "Invalid value", "at least 1"},
 		"plugin finds a mistake":           {[]string{`"RR@10", "Success@1"]`, `"nDGC@10"]`}, "nDGC@10", "Unknown measure", "nDGC@10"},
 		"measure not computed":             {[]string{`measure  = "nDCG@10"`, `measure  = "nDCG@5"`}, `"nDCG@5"`, "Measure not computed", `Did you mean "nDCG@10"?`},
-		"missing source":                   {[]string{"../examples/minifaq", "missing"}, "path  = var.data", "Unusable source", "missing"},
+		"missing source":                   {[]string{"../examples/minifaq", "missing"}, "var.data", "Unusable source", "missing"},
 		"unknown component":                {[]string{`encoder "subword" "student"`, `encoder "subwrd" "student"`}, "subwrd", "Unknown component", `Did you mean "subword"?`},
 		"baseline not measured":            {[]string{"[encoder.student, encoder.untrained]", "[encoder.student]"}, "baseline = encoder.untrained", "Baseline not measured", "encoder.untrained"},
 		"pivot among languages":            {[]string{`"tur", "ind"]`, `"tur", "eng"]`}, "sample(local.high", "Pivot among the languages", "eng"},
