@@ -353,8 +353,10 @@ func decodeOptions(config []byte, opts []Option, dst any) error {
 	}
 	for name := range given {
 		if !contains(known, name) {
-			diags = append(diags, Diagnostic{Path: []any{name}, Summary: "Unsupported argument",
-				Detail: fmt.Sprintf("An argument named %q is not expected here.%s", name, DidYouMean(name, known))})
+			diags = append(diags, Diagnostic{
+				Path: []any{name}, Summary: "Unsupported argument",
+				Detail: fmt.Sprintf("An argument named %q is not expected here.%s", name, DidYouMean(name, known)),
+			})
 		}
 	}
 	if len(diags) > 0 {

@@ -592,7 +592,7 @@ func CheckVersion(constraint, version string) error {
 		}
 		want, n := parseVersion(strings.TrimLeft(strings.TrimSpace(part), "<>=~ "))
 		c := slices.Compare(have[:], want[:])
-		ok := false
+		var ok bool
 		switch m[1] {
 		case ">=":
 			ok = c >= 0

@@ -22,11 +22,10 @@ type Ref struct {
 }
 
 type refExpr struct {
-	block    *Block
-	analysis string // claim.of names an analysis, which has no instances
-	cond     *Arg
-	yes, no  *refExpr
-	rng      hcl.Range
+	block   *Block
+	cond    *Arg
+	yes, no *refExpr
+	rng     hcl.Range
 }
 
 // Alternatives is the number of elements: where one reference is expected,

@@ -239,8 +239,7 @@ func (v *variable) parse(in Input) (cty.Value, hcl.Range, hcl.Diagnostics) {
 	}
 	expr, diags := hclsyntax.ParseExpression([]byte(in.Raw), at.Filename, hcl.InitialPos)
 	if !diags.HasErrors() {
-		val, d := expr.Value(nil)
-		if diags = append(diags, d...); !d.HasErrors() {
+		if val, d := expr.Value(nil); !d.HasErrors() {
 			return val, at, nil
 		}
 	}

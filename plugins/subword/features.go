@@ -57,7 +57,7 @@ func (h *hasher) appendRows(dst []uint32, text string) []uint32 {
 			c, size = utf8.DecodeRuneInString(text[i:])
 		}
 		i += size
-		part := false
+		var part bool
 		switch {
 		case c < utf8.RuneSelf:
 			if 'A' <= c && c <= 'Z' {

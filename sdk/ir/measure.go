@@ -118,18 +118,18 @@ const maxParameter = 1_000_000_000
 // matter. The only parameter is rel, the smallest grade that counts as
 // relevant (default 1). The error is a [*MeasureError].
 func ParseMeasure(text string) (Measure, error) {
-	fail := func(suggestion, reason string, args ...any) (Measure, error) {
-		return Measure{}, &MeasureError{Text: text, Reason: fmt.Sprintf(reason, args...), Suggestion: suggestion}
+	fail := func(suggestion, reason string, args ...any) error {
+		return &MeasureError{Text: text, Reason: fmt.Sprintf(reason, args...), Suggestion: suggestion}
 	}
 	head, cut, hasCut := strings.Cut(text, "@")
 	name, params, hasParams := strings.Cut(strings.TrimSpace(head), "(")
 	name = strings.TrimSpace(name)
 	if name == "" {
-		return fail("", "it has no name; the measures are %s", measureNames())
+		return Measure{}, fail("", "it has no name; the measures are %s", measureNames())
 	}
 	f := slices.IndexFunc(families, func(f family) bool { return f.name == name })
 	if f < 0 {
-		return fail(suggestMeasure(name, head, cut, hasCut), "there is no measure %q; the measures are %s", name, measureNames())
+		return Measure{}, fail(suggestMeasure(name, head, cut, hasCut), "there is no measure %q; the measures are %s", name, measureNames())
 	}
 	m := Measure{family: int8(f + 1), rel: 1}
 	fam := families[f]
@@ -137,7 +137,7 @@ func ParseMeasure(text string) (Measure, error) {
 
 	if hasParams {
 		if params, ok = strings.CutSuffix(strings.TrimSpace(params), ")"); !ok {
-			return fail("", "the parameters do not end in \")\" before the cutoff")
+			return Measure{}, fail("", "the parameters do not end in \")\" before the cutoff")
 		}
 		given := false
 		for part := range strings.SplitSeq(params, ",") {
@@ -145,19 +145,19 @@ func ParseMeasure(text string) (Measure, error) {
 			key, val = strings.TrimSpace(key), strings.TrimSpace(val)
 			switch {
 			case !hasValue:
-				return fail("", "parameter %q has no value; write %s(rel=2)", key, name)
+				return Measure{}, fail("", "parameter %q has no value; write %s(rel=2)", key, name)
 			case key != "rel" && fam.takesRel:
-				return fail("", "%s has no parameter %q; it has rel, the smallest grade that is relevant", name, key)
+				return Measure{}, fail("", "%s has no parameter %q; it has rel, the smallest grade that is relevant", name, key)
 			case !fam.takesRel && key == "rel":
-				return fail("", "%s has no parameter \"rel\": every positive grade is a gain", name)
+				return Measure{}, fail("", "%s has no parameter \"rel\": every positive grade is a gain", name)
 			case !fam.takesRel:
-				return fail("", "%s has no parameter %q", name, key)
+				return Measure{}, fail("", "%s has no parameter %q", name, key)
 			case given:
-				return fail("", "parameter %q is given twice", key)
+				return Measure{}, fail("", "parameter %q is given twice", key)
 			}
 			given = true
 			if m.rel, ok = parsePositive(val); !ok {
-				return fail("", "rel must be a whole number from 1, got %q", val)
+				return Measure{}, fail("", "rel must be a whole number from 1, got %q", val)
 			}
 		}
 	}
@@ -165,12 +165,12 @@ func ParseMeasure(text string) (Measure, error) {
 	case hasCut:
 		cut = strings.TrimSpace(cut)
 		if m.cutoff, ok = parsePositive(cut); !ok {
-			return fail("", "the cutoff must be a whole number from 1, got %q", cut)
+			return Measure{}, fail("", "the cutoff must be a whole number from 1, got %q", cut)
 		}
 	case fam.needCutoff:
 		suggestion := m
 		suggestion.cutoff = 10
-		return fail(suggestion.String(), "%s needs a cutoff", name)
+		return Measure{}, fail(suggestion.String(), "%s needs a cutoff", name)
 	}
 	return m, nil
 }

@@ -53,7 +53,7 @@ func TestParseMeasureErrors(t *testing.T) {
 		{"recall", "no measure", "R@10"},
 		{"Precision@5", "no measure", "P@5"},
 		{"hit_rate@5", "no measure", "Success@5"},
-		{"Sucess@5", "no measure", "Success@5"},
+		{"Sucess@5", "no measure", "Success@5"}, //nolint:misspell // the mistake is what is tested
 		{"recip_rank", "no measure", "RR"},
 		{"XY@5", "the measures are nDCG, RR, AP, R@k, P@k, Success@k", ""}, // near to nothing
 		{"AR@5", "no measure", ""},                                         // as near to AP as to RR

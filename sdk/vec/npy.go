@@ -254,7 +254,8 @@ func npyParts(b []byte) (dict string, body []byte, err error) {
 		}
 		return "", nil, errors.New("not a .npy file")
 	}
-	start, n := 10, 0
+	start := 10
+	var n int
 	switch b[6] {
 	case 1:
 		n = int(binary.LittleEndian.Uint16(b[8:]))
