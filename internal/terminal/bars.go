@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,6 +50,9 @@ func (p *Progress) redraw() {
 	lines := p.lines(now, width, height)
 	tab := p.tab(now)
 	p.mu.Unlock()
+	if slices.Equal(lines, p.frame.lines) && tab == "" {
+		return
+	}
 	_, _ = io.WriteString(p.u.err.w, beginFrame+p.home(width)+clearDown+join(lines)+endFrame+tab)
 	p.frame.lines = lines
 }
@@ -251,59 +255,58 @@ func (p *Progress) named(t painter, name, text string) string {
 	return "  " + left(name, nameWidth) + t.cut(text, t.width-2-nameWidth)
 }
 
-// header says how far the whole is. On narrow terminals the end is left out.
+// header says how far the whole is. On narrow terminals the end is left out,
+// then the name is cut.
 func (p *Progress) header(t painter, now time.Time) string {
 	name := p.u.show(p.plan.Name)
-	parts := []string{
-		thousands(p.ended) + " of " + thousands(p.total) + "   " + percent(p.ended, p.total),
-		clock(now.Sub(p.start)) + " so far",
-	}
+	count := thousands(p.ended) + " of " + thousands(p.total) + "   " + percent(p.ended, p.total)
+	sofar := count + "   " + clock(now.Sub(p.start)) + " so far"
+	choices := []string{sofar, count}
 	if g := p.toGo(now); g != "" {
-		if short, ok := strings.CutPrefix(g, "longer than expected, "); ok && cells(name)+cells(parts[0])+cells(parts[1])+cells(g)+8 > t.width {
-			g = short
-			if cells(name)+cells(parts[0])+cells(parts[1])+cells(g)+8 <= t.width {
-				g = "longer than expected"
-			}
+		if short, late := strings.CutPrefix(g, isLate+", "); late {
+			choices = append([]string{sofar + ", " + g, sofar + ", " + isLate, sofar + ", " + short}, choices...)
+		} else {
+			choices = append([]string{sofar + ", " + g}, choices...)
 		}
-		parts[1] += ", " + g
 	}
-	rest := parts[0] + "   " + parts[1]
-	if room := t.width - cells(rest) - 3; room < cells(name) {
-		if room < 8 {
-			rest = parts[0]
-			room = t.width - cells(rest) - 3
+	const gap, leastName = 3, 8
+	for _, rest := range choices {
+		if room := t.width - gap - cells(rest); room >= min(cells(name), leastName) {
+			return t.in(t.cutFront(name, room), bold) + spaces(gap) + rest
 		}
-		if room < 4 {
-			return rest
-		}
-		name = t.cutFront(name, room)
 	}
-	return t.in(name, bold) + "   " + rest
+	return count
 }
 
-// stageLines draws a line for each stage that something has happened in.
+// stageLines draws a line for each stage that something has happened in. The
+// columns stay where they are, whatever stands in them.
 func (p *Progress) stageLines(t painter, now time.Time, busy []*stageState) []string {
-	type parts struct{ count, rate, running, left string }
-	all := make([]parts, len(busy))
-	var width [4]int
+	type columns [4]string
+	all := make([]columns, len(busy))
+	width := [4]int{0, len("9,999/s"), len("99 running"), len("59:59 left")}
+	for _, st := range p.stages {
+		if !isResults(st.stage) {
+			width[0] = max(width[0], cells(fraction(st.total, st.total)))
+		}
+	}
 	for i, st := range busy {
-		x := parts{count: fraction(st.ended, st.total)}
-		if r := st.rate(now); r > 0 {
-			x.rate = perSecond(r)
+		x := columns{fraction(st.ended, st.total)}
+		if r := st.rate(now); r > 0 && (st.running > 0 || now.Sub(st.last) < rateFresh) {
+			x[1] = perSecond(r)
 			if st.running > 0 {
-				x.left = clock(rough(time.Duration(float64(st.total-st.ended)/r*1e9))) + " left"
+				x[3] = clock(rough(time.Duration(float64(st.total-st.ended)/r*1e9))) + " left"
 			}
 		}
 		if st.running > 0 {
-			x.running = thousands(st.running) + " running"
+			x[2] = thousands(st.running) + " running"
 		}
 		all[i] = x
-		for k, s := range []string{x.count, x.rate, x.running, x.left} {
+		for k, s := range x {
 			width[k] = max(width[k], cells(s))
 		}
 	}
 	// What does not fit beside a bar of some use is left out, from the right.
-	const leastBar, mostBar, gap = 6, 40, 3
+	const leastBar, mostBar, gap = 6, 20, 2
 	room := func() int {
 		n := t.width - 2 - nameWidth
 		for _, w := range width {
@@ -319,17 +322,13 @@ func (p *Progress) stageLines(t painter, now time.Time, busy []*stageState) []st
 		}
 	}
 	bar := min(room(), mostBar)
-	if t.width <= 100 {
-		bar = min(bar, 20)
-	}
 	out := make([]string, len(busy))
 	for i, st := range busy {
 		line := "  " + left(string(st.stage), nameWidth)
 		if bar >= leastBar {
 			line += t.in(left(drawBar(t.sym.bar, bar, float64(st.ended)/float64(st.total)), bar), blue)
 		}
-		x := all[i]
-		for k, s := range []string{x.count, x.rate, x.running, x.left} {
+		for k, s := range all[i] {
 			if width[k] > 0 {
 				line += spaces(gap) + right(s, width[k])
 			}
@@ -338,6 +337,10 @@ func (p *Progress) stageLines(t painter, now time.Time, busy []*stageState) []st
 	}
 	return out
 }
+
+// rateFresh is for how long a rate is shown of a stage in which nothing runs:
+// steps of some stages are so short that this is only so between two of them.
+const rateFresh = 3 * time.Second
 
 // longestLine shows the step that has run longest, with its own progress.
 func (p *Progress) longestLine(t painter, now time.Time, r *running) string {
@@ -352,7 +355,9 @@ func (p *Progress) longestLine(t painter, now time.Time, r *running) string {
 		tail = clock(now.Sub(r.since))
 		room = t.width - 2 - nameWidth - 3 - cells(tail)
 	}
-	return "  " + left("longest", nameWidth) + left(t.cutFront(p.u.show(stepName(r.step)), room), room) + "   " + tail
+	name := p.u.show(stepName(r.step))
+	room = min(room, max(cells(name), 40))
+	return "  " + left("longest", nameWidth) + left(t.cutFront(name, room), room) + "   " + tail
 }
 
 // unit is what a step of a stage counts.

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -22,7 +23,8 @@ type Ending struct {
 	Summary *analysis.Summary // nil where there is none
 	// Interrupted says that the user stopped it.
 	Interrupted bool
-	// Err is what stopped the run otherwise; nil.
+	// Err is what stopped the run; nil where it came to its end. One that
+	// wraps context.Canceled counts as interrupted.
 	Err error
 	// Again is the command that goes on from here: "xlrun run x.hcl".
 	Again string
@@ -38,7 +40,7 @@ const (
 
 func (e Ending) status() string {
 	switch {
-	case e.Interrupted:
+	case e.Interrupted, errors.Is(e.Err, context.Canceled):
 		return endInterrupted
 	case e.Err != nil:
 		return endError
@@ -71,7 +73,7 @@ func (u *UI) Finish(e Ending) {
 		u.stopped(&b, p, e)
 	}
 	u.write(s, b.String())
-	if e.Err != nil && !e.Interrupted {
+	if e.status() == endError {
 		u.Error(e.Err)
 	}
 }
@@ -513,7 +515,7 @@ func (u *UI) failed(b *strings.Builder, p painter, e Ending) {
 			for _, rest := range causes[most:] {
 				n += len(rest)
 			}
-			b.WriteString("\n" + p.wrap(fmt.Sprintf("And %s for other reasons, all in the journal.", count(n, "failure")), 0, 0) + "\n")
+			b.WriteString("\n" + p.wrap(fmt.Sprintf("And %s for other reasons, all in journal.parquet.", count(n, "failure")), 0, 0) + "\n")
 			break
 		}
 		b.WriteByte('\n')
@@ -626,7 +628,7 @@ func (u *UI) failure(b *strings.Builder, p painter, list []runner.Failure) {
 
 func (u *UI) stopped(b *strings.Builder, p painter, e Ending) {
 	word := p.in("Interrupted", yellow, bold)
-	if !e.Interrupted {
+	if e.status() == endError {
 		word = p.in("Stopped", red, bold)
 	}
 	if e.Outcome == nil {

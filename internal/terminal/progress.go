@@ -342,12 +342,13 @@ func (p *Progress) toGo(now time.Time) string {
 	}
 	lowK, highK := p.est.spread(n)
 	low, high := time.Duration(seconds*lowK*1e9), time.Duration(seconds*highK*1e9)
-	if end := now.Add(high); 2*p.ended <= p.total && end.After(p.est.promise) {
-		p.est.promise = end
+	promise := &p.est.promise
+	if end := now.Add(high); promise.IsZero() || now.Before(*promise) && 2*p.ended <= p.total && end.After(*promise) {
+		*promise = end
 	}
 	late := ""
-	if !p.est.promise.IsZero() && now.After(p.est.promise) {
-		late = "longer than expected, "
+	if now.After(*promise) {
+		late = isLate + ", "
 	}
 	a, b := rough(low), rough(high)
 	switch {
@@ -358,6 +359,8 @@ func (p *Progress) toGo(now time.Time) string {
 	}
 	return late + clock(a) + " to " + clock(b) + " to go"
 }
+
+const isLate = "longer than expected"
 
 // rough rounds to what an estimate is worth.
 func rough(d time.Duration) time.Duration {
@@ -547,7 +550,7 @@ func (p *Progress) line(now time.Time) string {
 		}
 	}
 	line := stamp(now.Sub(p.start)) + "  " + fraction(p.ended, p.total) + "  " + right(percent(p.ended, p.total), 5)
-	if len(parts) > 0 && p.ended < p.total {
+	if len(parts) > 0 && (p.ended < p.total || p.resultsState() == "running") {
 		line += "  " + strings.Join(parts, ", ")
 	}
 	return line
