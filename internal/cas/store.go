@@ -29,9 +29,9 @@ var ErrDamaged = errors.New("the stored bytes do not match their digest")
 // ErrFull says that the disk, or the quota on it, is exhausted.
 var ErrFull = errors.New("the disk is full: free some space and run again, nothing in the store is damaged")
 
-// syncSize is the size from which a blob is synced before it becomes visible.
-// Smaller ones are synced in groups, see sync.go.
-const syncSize = 1 << 20
+// syncSize is the size in bytes from which a blob is synced before it becomes
+// visible. Smaller ones are synced in groups, see sync.go.
+const syncSize = 256 << 20
 
 // Store is a directory of artifacts.
 //

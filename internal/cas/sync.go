@@ -15,14 +15,14 @@ import (
 
 // Durability. A killed process leaves nothing half visible, since every file
 // is complete before it gets its name. A machine that loses power may also
-// lose what the kernel has not written yet. Large blobs are synced before they
-// get their name. A study also writes thousands of small ones, and syncing
+// lose what the kernel has not written yet. Very large blobs are synced before
+// they get their name. A study also writes thousands of others, and syncing
 // each costs more than computing it, so these are synced in groups: at most
 // syncEvery after they were written, and at Close.
 //
 // For the moments in between, a session notes when it last synced. Whoever
 // opens the store after a power failure finds the session of another boot and
-// checks every small blob written since that time against its digest.
+// checks every blob written since that time against its digest.
 
 // syncEvery bounds how long a small blob stays unsynced.
 const syncEvery = 5 * time.Second

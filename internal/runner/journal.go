@@ -98,9 +98,37 @@ func (j *journal) close() {
 	}
 }
 
-// all returns the entries so far, in the order in which steps ended.
-func (j *journal) all() []results.Entry {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return slices.Clone(j.entries)
+// entries returns an entry for every step: those that ended in this run, in that
+// order, then those taken from the store without a look, in plan order. It is
+// nil if nothing was done at all.
+func (r *run) entries() []results.Entry {
+	r.journal.mu.Lock()
+	out := slices.Clone(r.journal.entries)
+	r.journal.mu.Unlock()
+	if !slices.ContainsFunc(out, func(e results.Entry) bool { return !e.Cached }) {
+		return nil
+	}
+	seen := make(map[string]bool, len(out))
+	for _, e := range out {
+		seen[e.Recipe] = true
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, n := range r.nodes {
+		if n.state != cached && n.state != unseen || seen[string(n.step.Recipe)] {
+			continue
+		}
+		e := results.Entry{
+			Step: n.step.Label, Stage: string(n.step.Stage), Block: n.step.Block, Recipe: string(n.step.Recipe), Component: componentName(n.step),
+			Cached: true, StartedAt: r.started, Status: results.StatusCached,
+		}
+		if n.step.Component != nil {
+			e.Plugin = n.step.Component.Plugin
+		}
+		if n.rec != nil {
+			e.Action = string(n.rec.Action)
+		}
+		out = append(out, e)
+	}
+	return out
 }

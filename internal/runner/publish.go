@@ -58,12 +58,16 @@ func (r *run) publish(out *Outcome) (string, error) {
 		name = linkPartial
 	}
 	link := filepath.Join(r.opts.Results, name)
-	journal, err := results.EncodeJournal(r.journal.all())
+	entries := r.entries()
+	same := published(link, want)
+	if same && entries == nil {
+		return link, nil // and the journal still says how these came about
+	}
+	journal, err := results.EncodeJournal(entries)
 	if err != nil {
 		return "", err
 	}
-	if published(link, want) {
-		// The same results: only the journal is new.
+	if same {
 		tmp := filepath.Join(link, "."+journalName+rand.Text()[:8])
 		err := os.WriteFile(tmp, journal, 0o644)
 		if err == nil {
@@ -72,6 +76,7 @@ func (r *run) publish(out *Outcome) (string, error) {
 		if err == nil {
 			return link, nil
 		}
+		// Another run may have replaced the generation meanwhile: make a new one.
 	}
 	dir, err := r.layOut(want, journal)
 	if err != nil {

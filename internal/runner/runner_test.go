@@ -1005,8 +1005,32 @@ func TestEventsAndJournal(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	}
+	// A rerun in which nothing happens keeps it; one in which a little happens
+	// still lists every step.
+	mustRun(t, smallGrid().plan(), o)
+	if again, err := os.ReadFile(filepath.Join(out.Results, "journal.parquet")); err != nil || !bytes.Equal(b, again) {
+		t.Errorf("a rerun without work changes the journal (%v)", err)
+	}
+	renamed := smallGrid()
+	renamed.name = "pupil"
+	mustRun(t, renamed.plan(), o)
+	if b, err = os.ReadFile(filepath.Join(out.Results, "journal.parquet")); err != nil {
+		t.Fatal(err)
+	}
+	if entries, err = results.DecodeJournal(b); err != nil || len(entries) != smallSteps {
+		t.Fatalf("%d entries, %v", len(entries), err)
+	}
+	ran := 0
+	for _, e := range entries {
+		if !e.Cached {
+			ran++
+		}
+	}
+	if ran != 3 {
+		t.Errorf("want 3 steps that ran, got %d", ran)
+	}
 	lines, err := filepath.Glob(filepath.Join(o.Results, "journals", "*.jsonl"))
-	if err != nil || len(lines) != 1 {
+	if err != nil || len(lines) != 2 {
 		t.Fatalf("%v %v", lines, err)
 	}
 	raw, err := os.ReadFile(lines[0])

@@ -86,6 +86,7 @@ type run struct {
 	notes   []Note
 
 	journal *journal
+	started time.Time
 
 	eventMu sync.Mutex
 	seq     int64
@@ -99,6 +100,7 @@ func newRun(plan *study.Plan, opts Options) *run {
 		plan: plan, opts: opts, store: opts.Store, cache: newCache(opts.CacheBytes),
 		nodes: make([]*node, len(plan.Steps)), index: make(map[*study.Step]*node, len(plan.Steps)),
 		flights: map[cas.Digest]*flight{}, made: map[cas.Digest]*record{}, openOf: map[study.Stage]int{}, journal: newJournal(opts.Results),
+		started: time.Now().UTC().Truncate(time.Microsecond),
 	}
 	r.wake = sync.NewCond(&r.mu)
 	for i, s := range plan.Steps {
