@@ -40,7 +40,7 @@ var sideways = map[string]string{
 	"sdk/serve -> internal/wire":            "both ends of the protocol share its conversions",
 	"internal/pluginhost -> internal/wire":  "both ends of the protocol share its conversions",
 	"sdk/sdktest -> internal/pluginhost":    "the suite drives a plugin as the host does",
-	"sdk/sdktest -> internal/wire":          "the suite says things that a well-behaved host would not",
+	"sdk/sdktest -> internal/wire":          "the suite judges answers as the host does",
 	"internal/runner -> internal/study":     "the runner carries out the plan",
 	"internal/runner -> internal/results":   "the runner writes collections, rankings and records",
 	"internal/analysis -> internal/results": "an analysis reads records",

@@ -33,6 +33,7 @@ type call struct {
 	idle   *time.Timer
 	idled  atomic.Bool
 
+	mark   int // in the process's output
 	reader *wire.Reader
 	report func(done, total int64)
 }
@@ -40,7 +41,7 @@ type call struct {
 var callNumber atomic.Uint64
 
 func (p *process) newCall(ctx context.Context, ref Ref, doing string) *call {
-	c := &call{p: p, ref: ref, doing: doing, ctx: ctx, id: strconv.FormatUint(callNumber.Add(1), 10), reader: wire.NewReader()}
+	c := &call{p: p, ref: ref, doing: doing, ctx: ctx, id: strconv.FormatUint(callNumber.Add(1), 10), mark: p.run.log.mark(), reader: wire.NewReader()}
 	c.stream, c.cancel = context.WithCancel(ctx)
 	meta := []string{wire.MetaCall, c.id}
 	if run := p.host.cfg.RunID; run != "" {
@@ -97,14 +98,14 @@ func (c *call) explain(err error) error {
 	log := c.p.run.log
 	if c.idled.Load() {
 		c.p.abandon()
-		e.Retryable, e.Stderr = true, log.lines()
+		e.Retryable, e.Stderr = true, log.lines(c.mark)
 		e.Err = fmt.Errorf("no sign of life for %s; the process was killed", c.p.host.cfg.IdleTimeout)
 		return e
 	}
 	var br brokenError
 	if errors.As(err, &br) {
 		e.Err = br.error
-		e.Stderr = log.lines()
+		e.Stderr = log.lines(c.mark)
 		return e
 	}
 	st := status.Convert(err)
@@ -112,7 +113,7 @@ func (c *call) explain(err error) error {
 	if failure == nil && (st.Code() == codes.Unavailable || errors.Is(err, io.EOF) || st.Code() == codes.Canceled) {
 		// The connection is gone before the process is.
 		if exit, killed := c.p.run.exit(time.Second); exit != "" {
-			e.Retryable, e.Exit, e.Stderr = true, exit, log.lines()
+			e.Retryable, e.Exit, e.Stderr = true, exit, log.lines(c.mark)
 			e.Err = errors.New("the process ended in the middle of its work")
 			if killed && !c.p.stopping.Load() {
 				e.Fault = FaultMachine
@@ -124,7 +125,7 @@ func (c *call) explain(err error) error {
 	e.Err = errors.New(st.Message())
 	if failure == nil {
 		e.Err = fmt.Errorf("%s: %s", st.Code(), st.Message())
-		e.Stderr = log.lines()
+		e.Stderr = log.lines(c.mark)
 		return e
 	}
 	e.Retryable = failure.GetRetryable()
@@ -136,7 +137,7 @@ func (c *call) explain(err error) error {
 	case pluginpb.Fault_FAULT_MACHINE:
 		e.Fault, e.Retryable = FaultMachine, true
 	default:
-		e.Stderr = log.lines()
+		e.Stderr = log.lines(c.mark)
 	}
 	if ds := failure.GetDiagnostics(); len(ds) > 0 {
 		e.Err = wire.Diagnostics(ds)

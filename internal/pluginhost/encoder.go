@@ -37,7 +37,8 @@ func records[T any, M interface {
 	}
 }
 
-// Describe opens an encoder and says what it is.
+// Describe opens a component and says what it is; there is something to say of
+// encoders only.
 func (h *Host) Describe(ctx context.Context, slot int, ref Ref) (sdk.EncoderInfo, error) {
 	p, err := h.process(ctx, ref.Plugin, slot)
 	if err != nil {

@@ -275,3 +275,16 @@ type stepKey struct{}
 func WithStep(ctx context.Context, step string) context.Context {
 	return context.WithValue(ctx, stepKey{}, step)
 }
+
+// Running reports whether the process of a plugin and slot is alive.
+func (h *Host) Running(plugin string, slot int) bool {
+	h.mu.Lock()
+	pl := h.seats[seat{plugin, slot}]
+	h.mu.Unlock()
+	if pl == nil {
+		return false
+	}
+	pl.turn <- struct{}{}
+	defer func() { <-pl.turn }()
+	return pl.p != nil && pl.p.alive()
+}

@@ -104,7 +104,7 @@ func (h *Host) start(ctx context.Context, spec Spec, slot int) (*process, error)
 }
 
 func (p *process) startError(ctx context.Context, err error, exit string) error {
-	e := &Error{Fault: FaultPlugin, Plugin: p.spec.Name, Doing: "start", Exit: exit, Stderr: p.run.log.lines(), Err: err}
+	e := &Error{Fault: FaultPlugin, Plugin: p.spec.Name, Doing: "start", Exit: exit, Stderr: p.run.log.lines(0), Err: err}
 	command := strings.Join(p.spec.Command, " ")
 	first := strings.TrimSpace(p.run.firstLine())
 	fields := strings.Split(first, "|")

@@ -28,8 +28,9 @@ type tail struct {
 	file  *os.File
 	line  []byte
 	last  []string
+	count int    // lines in all
 	panic string // how the last panic began: its stack may be longer than the tail
-	since int    // lines since then
+	at    int    // the number of that line
 }
 
 func newTail(logger hclog.Logger, dir, name string) (*tail, error) {
@@ -67,9 +68,9 @@ func (t *tail) end() {
 	line := strings.ToValidUTF8(strings.TrimRight(string(t.line), "\r"), "�")
 	t.line = t.line[:0]
 	if strings.HasPrefix(line, "panic: ") || strings.HasPrefix(line, "fatal error: ") {
-		t.panic, t.since = line, 0
+		t.panic, t.at = line, t.count
 	}
-	t.since++
+	t.count++
 	if t.last = append(t.last, line); len(t.last) > 2*tailLines {
 		t.last = slices.Clone(t.last[len(t.last)-tailLines:])
 	}
@@ -112,13 +113,21 @@ func (t *tail) flush() {
 	}
 }
 
-// lines returns the last lines, and how a panic began whose stack is longer.
-func (t *tail) lines() []string {
+// mark returns how many lines there have been.
+func (t *tail) mark() int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n := min(len(t.last), tailLines)
+	return t.count
+}
+
+// lines returns the last lines since a mark, and how a panic began whose stack
+// is longer.
+func (t *tail) lines(mark int) []string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := min(len(t.last), tailLines, t.count-mark)
 	out := slices.Clone(t.last[len(t.last)-n:])
-	if t.panic != "" && t.since > n {
+	if t.panic != "" && t.at >= mark && t.at < t.count-n {
 		out = append([]string{t.panic, "…"}, out...)
 	}
 	return out
