@@ -27,8 +27,11 @@ const (
 	clearDown  = "\x1b[J"
 )
 
-// maxStages is how many stages have a line of their own.
-const maxStages = 7
+// maxLines is how long the display is, and maxStages how many stages have a line of their own.
+const (
+	maxLines  = 10
+	maxStages = 7
+)
 
 // frame is what stands on the terminal.
 type frame struct {
@@ -154,7 +157,7 @@ func (p *Progress) lines(now time.Time, width, height int) []string {
 	if height < 8 || width < minWidth {
 		return []string{t.cut(head, width)}
 	}
-	room := height - 2 - 1
+	room := min(height-2, maxLines) - 1
 
 	var finished, waiting []string
 	var busy []*stageState

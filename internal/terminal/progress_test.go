@@ -262,7 +262,7 @@ func TestBarsGolden(t *testing.T) {
 			if got := screen.String(); got != "$ xlrun run x.hcl\n" {
 				t.Errorf("the display stayed on the screen:\n%s", got)
 			}
-			if limit := max(1, min(c.height-2, 12)); tallest > limit {
+			if limit := max(1, min(c.height-2, 10)); tallest > limit {
 				t.Errorf("a frame has %d lines on a screen of %d, want at most %d", tallest, c.height, limit)
 			}
 			golden(t, "bars_"+c.name+".txt", pictures.String())
