@@ -11,6 +11,7 @@ import (
 	"slices"
 	"unicode/utf8"
 
+	"github.com/xlrun/xlrun/internal/pluginhost"
 	"github.com/xlrun/xlrun/internal/wire"
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/vec"
@@ -421,13 +422,12 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 	cases := []struct {
 		what string
 		q    sdk.JudgedQuery
-		rank int
+		rank int // -1: that is the metric's to say
 	}{
 		{"the relevant documents first", sdk.JudgedQuery{ID: "1", Qrels: qrels, Ranking: ranking("b", "a", "c", "d")}, 1},
 		{"the relevant documents last", sdk.JudgedQuery{ID: "2", Qrels: qrels, Ranking: ranking("d", "c", "a", "b")}, 3},
 		{"no relevant document", sdk.JudgedQuery{ID: "3", Qrels: qrels, Ranking: ranking("x", "y", "c")}, 0},
 		{"an empty ranking", sdk.JudgedQuery{ID: "4", Qrels: qrels}, 0},
-		{"no judgments", sdk.JudgedQuery{ID: "5", Ranking: ranking("x")}, 0},
 		{"equal scores", sdk.JudgedQuery{ID: "6", Qrels: qrels, Ranking: []sdk.ScoredDocument{{ID: "x", Score: 1}, {ID: "a", Score: 1}}}, -1},
 	}
 	run := func(m sdk.Metric) ([]float32, error) {
@@ -458,6 +458,18 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 	}) {
 		return
 	}
+	s.ask("a query without judgments is refused, or has finite values", func() error {
+		v, err := m.Evaluate(ctx, sdk.JudgedQuery{ID: "none", Ranking: ranking("x")})
+		if e := new(pluginhost.Error); err != nil && !(errors.As(err, &e) && e.Fault != pluginhost.FaultInput) {
+			return nil
+		}
+		for i, x := range v.Values {
+			if math.IsNaN(x) || math.IsInf(x, 0) {
+				return fmt.Errorf("%s is %v", measures[i], x)
+			}
+		}
+		return err
+	})
 	s.ask("a better ranking is no worse", func() error {
 		n := len(measures)
 		for i, name := range measures {
