@@ -209,8 +209,14 @@ func (p *page) section(d *drawing, figures []figure) *section {
 	}
 	s.ChooseFor = strings.Join(ids, " ")
 	s.SideBySide = len(ids) == 2 && !s.Fig("size").Wide
+	draws := map[string]bool{} // single draws say nothing to a reader; their file is enough
+	for _, m := range a.Margins {
+		draws["axis-"+fileName(m.Axis)] = m.Role == analysis.RoleDraw
+	}
 	for _, t := range d.axes() {
-		s.Axes = append(s.Axes, table(t))
+		if x := table(t); !draws[t.Name] {
+			s.Axes = append(s.Axes, x)
+		}
 	}
 	s.HasShape = len(ids) > 0 || s.Fig("grid") != nil || len(s.Axes) > 0
 	s.Languages = table(d.languages())
@@ -360,17 +366,20 @@ func dotplot(c analysis.ClaimResult) template.HTML {
 	}
 	const width, left, r = 480.0, 12.0, 5.5
 	at := func(x float64) float64 { return left + (width-2*left)*(x-low)/(high-low) }
+	// Dots stand in nine columns, so that one sees where they pile up.
+	first, last := at(slices.Min(c.Dots)), at(slices.Max(c.Dots))
+	column := max(2*r, (last-first)/8)
 	bins := map[int]int{}
 	tallest := 0
 	var dots strings.Builder
 	base := 0.0
 	for _, x := range c.Dots {
-		b := int(math.Floor(at(x) / (2 * r)))
+		b := int(math.Floor((at(x)-first)/column + 0.5))
 		bins[b]++
 		tallest = max(tallest, bins[b])
-		fmt.Fprintf(&dots, `<circle cx="%.1f" cy="%.1f" r="%.1f"/>`, (float64(b)+0.5)*2*r, base-r-2*r*float64(bins[b]-1), r-0.6)
+		fmt.Fprintf(&dots, `<circle cx="%.1f" cy="%.1f" r="%.1f"/>`, first+float64(b)*column, base-r-2*r*float64(bins[b]-1), r-0.6)
 	}
-	height := 2*r*float64(tallest) + 26
+	height := 2*r*float64(tallest) + 30
 	var b strings.Builder
 	fmt.Fprintf(&b, `<svg class="dots" viewBox="0 0 %.0f %.0f" role="img" aria-label="%s">`, width, height, template.HTMLEscapeString("Twenty equally likely values of the estimate, in "+clean(unit)+", against what was asked for."))
 	axis := height - 20

@@ -81,18 +81,22 @@ type Fact struct{ Name, Value string }
 // digest of the summary and BundleDigest it names a report.
 const Revision = 1
 
-// Widths of the drawings that stand in the page, in pixels.
+// Widths of the drawings that stand in the page and on paper, in pixels: there
+// twelve pixels come out as eight points.
 const (
-	wideDrawing   = 1000
-	narrowDrawing = 500
+	wideDrawing   = 730
+	narrowDrawing = 380
 )
 
-// Render writes the report: report.html, figures/fig-N.{svg,vl.json,csv} and
+// Render writes the report: report.html, figures/fig-N.{svg,pdf,vl.json,csv} and
 // tables/*.{csv,tex}, by name. The page needs none of the other files.
 //
 // Equal inputs give equal bytes. Drawing takes some tenths of a second per
 // figure, so keep what comes back.
-func Render(in Input) (map[string][]byte, error) {
+func Render(in Input) (map[string][]byte, error) { return render(in, newEngine) }
+
+// render starts an engine when the first figure needs one.
+func render(in Input, start func() (*engine, error)) (map[string][]byte, error) {
 	out := map[string][]byte{}
 	all := make([][]figure, len(in.Summary.Analyses))
 	svgs := map[string]string{}
@@ -107,7 +111,7 @@ func Render(in Input) (map[string][]byte, error) {
 			f.N, f.ID = n, fmt.Sprintf("fig-%d", n)
 			if e == nil {
 				var err error
-				if e, err = newEngine(); err != nil {
+				if e, err = start(); err != nil {
 					return nil, err
 				}
 			}
@@ -124,7 +128,15 @@ func Render(in Input) (map[string][]byte, error) {
 			if err != nil {
 				return nil, fmt.Errorf("write figure %d: %w", n, err)
 			}
-			out["figures/"+f.ID+".svg"] = []byte(forPaper(svg) + "\n")
+			drawn := forPaper(svg)
+			onPaper := narrowOnPaper
+			if f.Wide {
+				onPaper = wideOnPaper
+			}
+			if out["figures/"+f.ID+".pdf"], err = pdf(drawn, onPaper); err != nil {
+				return nil, fmt.Errorf("write figure %d as PDF: %w", n, err)
+			}
+			out["figures/"+f.ID+".svg"] = []byte(drawn + "\n")
 			out["figures/"+f.ID+".vl.json"] = append([]byte(forPaper(string(spec))), '\n')
 			out["figures/"+f.ID+".csv"] = f.Rows.csv()
 		}

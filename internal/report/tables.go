@@ -60,7 +60,11 @@ func (d *drawing) languages() table {
 	}
 	for _, l := range d.a.Languages {
 		mean, half := plusMinus(l.Mean, l.Half)
-		row := []any{cell{Text: d.name(l.Code), Code: clean(l.Code)}, l.Code, exposureWord(l.Exposure), num(float64(l.Queries), 0), mean, half}
+		who := cell{Text: d.name(l.Code), Code: clean(l.Code)}
+		if who.Text == who.Code {
+			who.Code = ""
+		}
+		row := []any{who, l.Code, exposureWord(l.Exposure), num(float64(l.Queries), 0), mean, half}
 		if baseline {
 			if l.HasGain {
 				u := num(l.Baseline, 4)
@@ -96,6 +100,9 @@ func (d *drawing) axes() []table {
 	for _, s := range d.a.Margins {
 		if len(all) == 0 || all[len(all)-1].Name != "axis-"+fileName(s.Axis) {
 			t := table{Name: "axis-" + fileName(s.Axis), Caption: "Mean over all trained cells by " + clean(s.Axis)}
+			if len(d.a.Facts.Budgets) > 1 && s.Role == analysis.RoleDiversity {
+				t.Caption += "; where the numbers of pairs differ, compare within the grid instead"
+			}
 			t.Columns = []column{{Name: clean(s.Axis)}, {Name: "Encoders", Num: true}, {Name: m, Num: true}, {Name: "95 % half-width", Num: true, Hidden: true}, {Name: "Gain over untrained, points", Num: true}}
 			all = append(all, t)
 		}

@@ -33,7 +33,7 @@ func config() object {
 			"titlePadding": 8,
 		}),
 		"legend": with(text, object{
-			"symbolOpacity": 1, "orient": "top", "symbolStrokeWidth": 2, "columnPadding": 16,
+			"symbolOpacity": 1, "orient": "top", "symbolStrokeWidth": 0, "columnPadding": 16,
 			"titlePadding": 4, "offset": 12,
 		}),
 		"header": object{
@@ -171,8 +171,17 @@ func panels(field string, order []string, inner object, left, each, gap, least, 
 // graduated draws intervals as bars that thicken towards the estimate: 95, 80
 // and 50 %, with a dot. Rows have term, value, low, high, low80, …, hue.
 func graduated(title string, rows list, margin float64, unit string) object {
+	left, lines := 0, 1
+	for _, r := range rows {
+		term := strings.Split(r.(object)["term"].(string), "|")
+		lines = max(lines, len(term))
+		for _, line := range term {
+			left = max(left, textWidth(line))
+		}
+	}
 	y := category("term", object{"sort": nil, "title": nil, "axis": object{
 		"ticks": false, "domain": false, "labelExpr": "split(datum.label, '|')", "labelLineHeight": 14,
+		"labelOffset": -7 * (lines - 1), // lines grow downwards from the middle
 	}})
 	x := func(field string) object { return quantity(field, object{"title": title}) }
 	hue := object{"field": "hue", "type": "nominal", "scale": nil}
@@ -207,15 +216,9 @@ func graduated(title string, rows list, margin float64, unit string) object {
 			"mark":     object{"type": "point", "filled": true, "size": 80, "color": "var(--fg)", "opacity": 1, "aria": false},
 			"encoding": object{"x": x("value"), "y": y, "tooltip": tooltip},
 		})
-	left := 0
-	for _, r := range rows {
-		for line := range strings.SplitSeq(r.(object)["term"].(string), "|") {
-			left = max(left, textWidth(line))
-		}
-	}
 	return object{
 		"data":     object{"values": rows},
-		"height":   46 * len(rows),
+		"height":   max(46, 14*lines+12) * len(rows),
 		"layer":    layers,
 		"usermeta": object{"left": left},
 	}
