@@ -2,7 +2,9 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -28,6 +30,14 @@ func TestScripts(t *testing.T) {
 			e.Setenv("NO_COLOR", "1")
 			// Plugins' sockets need a short directory.
 			e.Setenv("TMPDIR", os.TempDir())
+			// Scripts that build a plugin use the caches of the go command.
+			for _, name := range []string{"GOCACHE", "GOMODCACHE", "GOFLAGS", "GOPROXY"} {
+				v, err := exec.Command("go", "env", name).Output()
+				if err != nil {
+					return err
+				}
+				e.Setenv(name, strings.TrimSpace(string(v)))
+			}
 			return nil
 		},
 	})
