@@ -151,6 +151,9 @@ func recordSchema(cols []column) (*parquet.Schema, error) {
 	return parquet.NewSchema("record", parquet.SchemaOf(row)), nil
 }
 
+// groupRows bounds the records that a writer holds back.
+const groupRows = 1 << 18
+
 // NewRecordWriter starts a file of records with one column per axis, in the
 // given order. Rows are written in the order they come.
 func NewRecordWriter(w io.Writer, axes []string) (*Writer[Record], error) {
@@ -163,11 +166,16 @@ func NewRecordWriter(w io.Writer, axes []string) (*Writer[Record], error) {
 	pw := parquet.NewWriter(w, opts...)
 	const batch = 512
 	var (
+		held int // rows in the open row group
 		rows = make([]parquet.Row, 0, batch)
 		free = make([]parquet.Row, 0, batch)
 	)
 	drain := func() error {
 		_, err := pw.WriteRows(rows)
+		if held += len(rows); err == nil && held >= groupRows {
+			held = 0
+			err = pw.Flush()
+		}
 		free = append(free, rows...)
 		rows = rows[:0]
 		return err

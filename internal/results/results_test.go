@@ -42,7 +42,7 @@ func someRecords(cells int) []Record {
 }
 
 func TestRecordsRoundTrip(t *testing.T) {
-	for _, cells := range []int{0, 1, 7, 40} {
+	for _, cells := range []int{0, 1, 7, 40, 2000} { // the last has two row groups
 		want := someRecords(cells)
 		axes := []string{"size", "draw"}
 		b, err := EncodeRecords(want, axes)

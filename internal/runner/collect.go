@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -185,11 +184,13 @@ func collect(ctx context.Context, j *job) (*result, error) {
 	for _, a := range j.r.plan.Axes {
 		axes = append(axes, a.Name)
 	}
-	var (
-		file bytes.Buffer
-		runs []cas.Entry
-	)
-	w, err := results.NewRecordWriter(&file, axes)
+	var runs []cas.Entry
+	file, err := j.r.store.Create()
+	if err != nil {
+		return nil, err
+	}
+	defer file.Discard()
+	w, err := results.NewRecordWriter(file, axes)
 	if err != nil {
 		return nil, err
 	}
@@ -219,14 +220,15 @@ func collect(ctx context.Context, j *job) (*result, error) {
 		return nil, err
 	}
 	res := &result{outputs: map[string]output{}, meta: meta{Missing: j.r.missingCells()}}
-	if res.outputs[partRecords], err = j.put(file.Bytes()); err != nil {
-		return nil, err
-	}
-	d, err := j.r.store.PutManifest(runs)
+	d, size, err := file.Commit()
 	if err != nil {
 		return nil, err
 	}
-	size, err := j.r.store.Size(d)
+	res.outputs[partRecords] = output{Digest: d, Size: size}
+	if d, err = j.r.store.PutManifest(runs); err != nil {
+		return nil, err
+	}
+	size, err = j.r.store.Size(d)
 	if err != nil {
 		return nil, err
 	}
