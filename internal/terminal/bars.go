@@ -191,13 +191,13 @@ func (p *Progress) lines(now time.Time, width, height int) []string {
 		above = append(above, extra{p.named(t, "done", strings.Join(finished, ", "))})
 	}
 	if results == "running" {
-		below = append(below, extra{p.named(t, "results", "records, analysis, report")})
+		below = append(below, extra{p.resultsLine(t, now)})
 	}
 	if p.failed > 0 {
 		text := strconv.Itoa(p.failed) + "   " + p.u.show(p.lastFailure)
 		below = append(below, extra{t.in(p.named(t, "failed", text), red)})
 	}
-	if r := p.longestRunning(); r != nil && now.Sub(r.since) >= 2*time.Second {
+	if r := p.longestRunning(); r != nil && !isResults(r.step.Stage) && now.Sub(r.since) >= 2*time.Second {
 		below = append(below, extra{p.longestLine(t, now, r)})
 	}
 	if p.retried > 0 {
@@ -250,6 +250,17 @@ func (p *Progress) resultsState() string {
 		}
 	}
 	return state
+}
+
+// resultsLine says which of these steps is running.
+func (p *Progress) resultsLine(t painter, now time.Time) string {
+	text := ""
+	for _, r := range p.active {
+		if isResults(r.step.Stage) {
+			text = p.u.show(r.step.Label) + "   " + clock(now.Sub(r.since))
+		}
+	}
+	return p.named(t, "results", text)
 }
 
 const nameWidth = 10

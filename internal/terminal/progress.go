@@ -376,6 +376,11 @@ func rough(d time.Duration) time.Duration {
 	return d.Round(step)
 }
 
+// resultsGuess is how many seconds the steps take that make results, before
+// they have been seen: nothing that was measured in the grid says anything of
+// them.
+var resultsGuess = map[study.Stage]float64{study.StageCollect: 1, study.StageAnalyse: 2, study.StageReport: 5}
+
 // remaining is how many seconds are left by list scheduling: what is left over
 // all workers, or the longest step where that is more, and after it the steps
 // that make results, one by one. n is the number of steps left.
@@ -402,8 +407,10 @@ func (p *Progress) remaining(now time.Time) (seconds float64, n int) {
 		each := cost * st.weight
 		n += left
 		if isResults(st.stage) {
-			// No measured study's steps say anything of these: they are quick.
-			tail += min(float64(left)*each, 2)
+			if st.cost() == 0 {
+				each = resultsGuess[st.stage]
+			}
+			tail += float64(left) * each
 			continue
 		}
 		work += float64(left) * each
