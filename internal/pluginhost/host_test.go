@@ -338,7 +338,10 @@ func TestTrain(t *testing.T) {
 		}
 		sum := sha256.New()
 		i := 0
-		for p := range pairs {
+		for p, err := range iter.Seq2[sdk.Pair, error](pairs) {
+			if err != nil {
+				t.Fatal(err)
+			}
 			sum.Write(fmt.Appendln(nil, p))
 			if i++; i == n {
 				break
@@ -815,16 +818,104 @@ func TestSocketDirTooLong(t *testing.T) {
 	}
 }
 
+// A process keeps two models open, and closes the one that was not used for
+// the longest time.
 func TestManyModels(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XLRUN_TEST_SCRATCH", dir)
 	h := newHost(t, nil)
-	for range 2 {
-		for i := range 6 {
-			ref := encoder(`{}`)
-			ref.Model = &sdk.Model{Dir: "/m", Digest: strconv.Itoa(i)}
-			if _, _, err := encode(t.Context(), h, ref, "a"); err != nil {
-				t.Fatal(err)
-			}
+	for _, model := range []string{"1", "2", "1", "3", "1", "4"} {
+		ref := encoder(`{}`)
+		ref.Model = &sdk.Model{Dir: "/m", Digest: model}
+		if _, _, err := encode(t.Context(), h, ref, "a"); err != nil {
+			t.Fatal(err)
 		}
+	}
+	for model, want := range map[string]bool{"1": false, "2": true, "3": true, "4": false} {
+		if _, err := os.Stat(filepath.Join(dir, "closed "+model)); (err == nil) != want {
+			t.Errorf("model %s: want closed = %t, got %v", model, want, err)
+		}
+	}
+}
+
+// A plugin sees where things are, its caps, and what its configuration says.
+func TestEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("XLRUN_TEST_SCRATCH", dir)
+	t.Setenv("PYTHONHASHSEED", "17")
+	t.Setenv("GOMAXPROCS", "64")
+	h := newHost(t, func(c *pluginhost.Config) { c.Threads, c.MemoryMiB = 3, 512 })
+	if _, _, err := encode(t.Context(), h, encoder(`{"mode": "environment"}`), "a"); err != nil {
+		t.Fatal(err)
+	}
+	b, err := os.ReadFile(filepath.Join(dir, "environment"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(string(b), "\n")
+	for _, want := range []string{"GOMAXPROCS=3", "OMP_NUM_THREADS=3", "GOMEMLIMIT=512MiB", "PATH=" + os.Getenv("PATH"), roleEnv + "=good"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("want %s", want)
+		}
+	}
+	for _, x := range got {
+		if strings.HasPrefix(x, "PYTHONHASHSEED") || strings.HasPrefix(x, wire.CookieKey) || strings.HasPrefix(x, wire.LifelineEnv) {
+			t.Errorf("%s has no business there", x)
+		}
+	}
+}
+
+// Sockets lie in a private directory, which goes with the host; one that a
+// killed host has left goes with the next.
+func TestSocketDir(t *testing.T) {
+	base := t.TempDir()
+	if len(base) > 60 {
+		short, err := os.MkdirTemp("/tmp", "x")
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = os.RemoveAll(short) })
+		base = short
+	}
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("TMPDIR", base)
+	left := filepath.Join(base, "xlrun-left")
+	if err := os.Mkdir(left, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(-time.Hour)
+	if err := os.Chtimes(left, old, old); err != nil {
+		t.Fatal(err)
+	}
+	dirs := func() []string {
+		d, err := filepath.Glob(filepath.Join(base, "xlrun-*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	first := newHost(t, nil)
+	if _, err := first.Components(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ds := dirs()
+	if len(ds) != 1 || ds[0] == left {
+		t.Fatalf("want the directory of the host alone, got %q", ds)
+	}
+	if st, err := os.Stat(ds[0]); err != nil || st.Mode().Perm() != 0o700 {
+		t.Errorf("want mode 0700, got %v %v", st.Mode(), err)
+	}
+	if err := os.Chtimes(ds[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	second := newHost(t, nil)
+	if ds := dirs(); len(ds) != 2 {
+		t.Errorf("a directory in use is swept away: %q left", ds)
+	}
+	first.Close()
+	second.Close()
+	if ds := dirs(); len(ds) != 0 {
+		t.Errorf("want nothing left, got %q", ds)
 	}
 }
 

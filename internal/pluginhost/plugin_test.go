@@ -114,6 +114,14 @@ type hash struct {
 	model *sdk.Model
 }
 
+// Close leaves a mark.
+func (h *hash) Close() error {
+	if dir := os.Getenv("XLRUN_TEST_SCRATCH"); dir != "" && h.model != nil {
+		return os.WriteFile(filepath.Join(dir, "closed "+h.model.Digest), nil, 0o666)
+	}
+	return nil
+}
+
 func (h *hash) Info() sdk.EncoderInfo {
 	return sdk.EncoderInfo{Dim: h.Dim, Sparse: h.Sparse, ParamsTotal: 5, Pretraining: []string{"eng"}, PretrainingKnown: true}
 }
@@ -152,6 +160,11 @@ func (h *hash) Encode(ctx context.Context, role sdk.Role, texts []sdk.Text) (*sd
 		return nil, ctx.Err()
 	case "few":
 		texts = texts[1:]
+	case "environment":
+		name := filepath.Join(os.Getenv("XLRUN_TEST_SCRATCH"), "environment")
+		if err := os.WriteFile(name, []byte(strings.Join(os.Environ(), "\n")), 0o666); err != nil {
+			return nil, err
+		}
 	case "wrong dim":
 		e, err := (&hash{hashOptions: hashOptions{Dim: h.Dim + 1}}).Encode(ctx, role, texts)
 		return e, err

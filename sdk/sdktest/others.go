@@ -460,7 +460,8 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 	}
 	s.ask("a query without judgments is refused, or has finite values", func() error {
 		v, err := m.Evaluate(ctx, sdk.JudgedQuery{ID: "none", Ranking: ranking("x")})
-		if e := new(pluginhost.Error); err != nil && !(errors.As(err, &e) && e.Fault != pluginhost.FaultInput) {
+		var e *pluginhost.Error
+		if err != nil && (!errors.As(err, &e) || e.Fault == pluginhost.FaultInput) {
 			return nil
 		}
 		for i, x := range v.Values {

@@ -209,7 +209,10 @@ func (s *suite) check(ctx context.Context) {
 				return nil
 			}
 		}
-		return fmt.Errorf("want a diagnostic with the path [%s], got %v", unknown, ds)
+		if len(ds) == 0 {
+			return fmt.Errorf("want a diagnostic with the path [%s], got none", unknown)
+		}
+		return fmt.Errorf("want a diagnostic with the path [%s], got: %w", unknown, ds)
 	})
 	var v any
 	if !s.ask("it opens", func() (err error) {

@@ -10,7 +10,9 @@
 // carries the handshake and is then joined to standard error, interrupts are
 // ignored, and it ends when the host does. A panic in a component becomes an
 // error of that call. Panics in goroutines that a component starts do end the
-// process, as always in Go; the host reports the stack and starts another.
+// process, as always in Go; the host reports the stack and starts another. What
+// a component's open function returns is closed, if it is an io.Closer, when
+// the host lets go of it.
 package serve
 
 import (
