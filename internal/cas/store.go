@@ -68,8 +68,14 @@ func Open(dir string) (*Store, error) {
 	if s.session, err = openSession(dir); err != nil {
 		return nil, storeError("open the store", err)
 	}
+	if _, err := s.Sweep(abandoned); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	return s, nil
 }
+
+// abandoned is how long an interrupted attempt may wait to be taken up again.
+const abandoned = 60 * 24 * time.Hour
 
 // Close makes durable what has been written and removes this process's
 // scratch.

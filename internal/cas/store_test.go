@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -226,6 +227,43 @@ func TestWorkIsExclusiveAndKept(t *testing.T) {
 	release3(true)
 	if _, err := os.Stat(w3); !errors.Is(err, fs.ErrNotExist) {
 		t.Error("a finished work directory stays")
+	}
+}
+
+func TestFullDisk(t *testing.T) {
+	err := storeError("write to the store", &fs.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	if !errors.Is(err, ErrFull) || !strings.Contains(err.Error(), "free some space") {
+		t.Errorf("a full disk is reported as: %v", err)
+	}
+}
+
+func TestSweepLeavesWhatIsHeld(t *testing.T) {
+	s := open(t, t.TempDir())
+	past := time.Now().Add(-48 * time.Hour)
+	var dirs []string
+	for i := range 2 {
+		w, release, err := s.Work(Sum([]byte{byte(i)}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chtimes(w, past, past); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			release(false)
+		} else {
+			defer release(true)
+		}
+		dirs = append(dirs, w)
+	}
+	if n, err := s.Sweep(24 * time.Hour); n != 1 || err != nil {
+		t.Errorf("swept %d, %v", n, err)
+	}
+	if _, err := os.Stat(dirs[0]); !errors.Is(err, fs.ErrNotExist) {
+		t.Error("the abandoned directory is still there")
+	}
+	if _, err := os.Stat(dirs[1]); err != nil {
+		t.Error("the directory in use is gone")
 	}
 }
 

@@ -126,6 +126,7 @@ func intactRecord(store *cas.Store, b []byte) *record {
 			return nil
 		}
 	}
+	rec.Preimage = nil // long, and for people
 	return &rec
 }
 

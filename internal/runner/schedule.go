@@ -732,7 +732,7 @@ func (r *run) keep(n *node, action cas.Digest, pre []byte, res *result, took tim
 		if err := r.store.PutAction(action, b); err != nil {
 			return nil, err
 		}
-		old = rec
+		old, rec.Preimage = rec, nil
 	}
 	return old, r.putRecipe(n, action)
 }
