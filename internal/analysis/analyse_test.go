@@ -402,8 +402,12 @@ func TestEstimatesAgainstClosedForm(t *testing.T) {
 			}
 			want = stats.CrossedMean(b)
 		}
+		v, df := want.Var(), want.DF()
+		if kind == simShared {
+			v, df = want.Pooled()
+		}
 		for name, p := range map[string][2]float64{
-			"value": {got.Value, want.Value}, "SE": {got.SE, math.Sqrt(want.Var())}, "df": {got.DF, want.DF()},
+			"value": {got.Value, want.Value}, "SE": {got.SE, math.Sqrt(v)}, "df": {got.DF, df},
 		} {
 			if math.Abs(p[0]-p[1]) > 1e-10*(1+math.Abs(p[1])) {
 				t.Errorf("kind %d, %s: got %.12g, want %.12g", kind, name, p[0], p[1])

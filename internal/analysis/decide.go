@@ -356,8 +356,9 @@ func (x *question) settle(level float64) settle {
 			VLang: lang/g2 + rest/g2/n2, VUnit: unit/n2 + rest/g2/n2, VRest: rest / g2 / n2,
 			DFLang: g2 - 1, DFUnit: n2 - 1,
 		}
-		t := stats.TQuantile(0.5+level/2, c.DF()) + stats.TQuantile(0.8, c.DF())
-		return d >= t*math.Sqrt(c.Var())
+		v, df := total(c, x.q)
+		t := stats.TQuantile(0.5+level/2, df) + stats.TQuantile(0.8, df)
+		return d >= t*math.Sqrt(v)
 	}
 	for k := e.Languages + 1; k <= 4*e.Languages && out.languages == 0; k++ {
 		if enough(float64(k), n) {

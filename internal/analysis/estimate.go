@@ -625,7 +625,7 @@ func (s *sample) estimate(q *quantity) Estimate {
 	var v float64
 	if len(s.langs) >= minLanguages {
 		e.Inference = inferLanguages
-		v, e.DF = c.Var(), c.DF()
+		v, e.DF = total(c, q)
 	} else {
 		// These languages: they are no sample, but their queries are.
 		e.Inference, e.Reason = inferThese, ReasonFewLanguages
@@ -639,6 +639,15 @@ func (s *sample) estimate(q *quantity) Estimate {
 	e.OK = true
 	e.setLimits(math.Sqrt(v))
 	return e
+}
+
+// total is the variance of a quantity and its degrees of freedom. Runs that are
+// independent are many, and the closed form's own rule serves; draws are few.
+func total(c stats.Crossed, q *quantity) (variance, df float64) {
+	if q.rows == nil {
+		return c.Var(), c.DF()
+	}
+	return c.Pooled()
 }
 
 // methodLanguages is the method where checkpoints are compared as they are, and

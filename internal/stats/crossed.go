@@ -40,6 +40,34 @@ func (c Crossed) DF() float64 {
 	return max(1, v*v/d)
 }
 
+// Pooled returns the variance of the estimate and its degrees of freedom where
+// a part that is no larger than VRest, which it holds, counts as absent: the
+// variance is then that of the other part, with its own degrees of freedom, and
+// where neither is larger all three estimate the same and are pooled.
+//
+// With few units Var and DF err on the wide side where VRest is most of the
+// variance: with 3 units and 5 languages the interval is 6.0 standard errors
+// wide on either side and misses in 0.1 %, here 3.8 and 1.6 %. Over 3 to 8
+// units, 5 to 16 languages and parts of 0 to 5 times VRest, a 95 % interval
+// misses in 1.5 to 5.7 % (TestPooledCoverage).
+func (c Crossed) Pooled() (variance, df float64) {
+	unit, lang := c.VUnit > c.VRest, c.VLang > c.VRest
+	switch {
+	case unit && lang:
+		return c.Var(), c.DF()
+	case unit:
+		return c.VUnit, max(1, c.DFUnit)
+	case lang:
+		return c.VLang, max(1, c.DFLang)
+	}
+	rest := c.DFLang * c.DFUnit
+	all := c.DFLang + c.DFUnit + rest
+	if !(all > 0) {
+		return c.VRest, 1
+	}
+	return (c.VLang*c.DFLang + c.VUnit*c.DFUnit + c.VRest*rest) / all, all
+}
+
 // CrossedMean returns the mean of a units × languages matrix, with both taken
 // as samples. It needs two units and two languages.
 func CrossedMean(m [][]float64) Crossed {

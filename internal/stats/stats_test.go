@@ -234,3 +234,68 @@ func TestCrossedUnbiased(t *testing.T) {
 	near(t, "units", vu, su*su/units+rest, .001)
 	near(t, "rest", ve, rest, .0003)
 }
+
+// A 95 % interval on pooled variances misses the truth about as often as it
+// should, wherever the variance lies, and one on Var is far too wide where it
+// is all within units.
+func TestPooledCoverage(t *testing.T) {
+	const reps = 3000
+	for _, c := range []struct {
+		units, langs int
+		unit, lang   float64 // parts of the variance, in units of the rest
+		least, most  float64 // share that miss
+	}{
+		{3, 5, 0, 0, .008, .03},
+		{3, 5, 5, 0, .03, .07},
+		{3, 8, 2, 2, .025, .06},
+		{5, 8, 1, 0, .025, .055},
+		{8, 6, 0, 2, .025, .055},
+		{8, 16, 5, 5, .035, .06},
+	} {
+		rng := rand.New(rand.NewPCG(9, uint64(c.units*100+c.langs)))
+		rest := 1 / float64(c.units*c.langs)
+		su, sl := math.Sqrt(c.unit*rest*float64(c.units)), math.Sqrt(c.lang*rest*float64(c.langs))
+		miss := 0
+		for range reps {
+			lang := make([]float64, c.langs)
+			for i := range lang {
+				lang[i] = sl * rng.NormFloat64()
+			}
+			m := make([][]float64, c.units)
+			for u := range m {
+				x := su * rng.NormFloat64()
+				m[u] = make([]float64, c.langs)
+				for i := range lang {
+					m[u][i] = lang[i] + x + rng.NormFloat64()
+				}
+			}
+			got := CrossedMean(m)
+			v, df := got.Pooled()
+			if math.Abs(got.Value) > TQuantile(.975, df)*math.Sqrt(v) {
+				miss++
+			}
+		}
+		if p := float64(miss) / reps; p < c.least || p > c.most {
+			t.Errorf("%d units, %d languages, parts %g and %g: %.3f miss, want %.3f to %.3f", c.units, c.langs, c.unit, c.lang, p, c.least, c.most)
+		}
+	}
+}
+
+func TestPooledParts(t *testing.T) {
+	c := Crossed{VLang: 3, VUnit: 4, VRest: 1, DFLang: 7, DFUnit: 3}
+	v, df := c.Pooled()
+	near(t, "both", v, 6, 0)
+	near(t, "both, df", df, c.DF(), 0)
+	c.VLang = .5
+	v, df = c.Pooled()
+	near(t, "units only", v, 4, 0)
+	near(t, "units only, df", df, 3, 0)
+	c.VUnit, c.VLang = .5, 3
+	v, df = c.Pooled()
+	near(t, "languages only", v, 3, 0)
+	near(t, "languages only, df", df, 7, 0)
+	c.VLang = .5
+	v, df = c.Pooled()
+	near(t, "neither", v, (.5*3+.5*7+1*21)/31, 1e-15)
+	near(t, "neither, df", df, 31, 0)
+}
