@@ -10,7 +10,7 @@ AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
 # How often each benchmark runs: benchstat wants ten.
 COUNT ?= 10
 
-.PHONY: help build test race check vet lint layers generated breaking cross bench generate fmt quickstart clean
+.PHONY: help build test race check vet lint layers generated breaking cross examples bench generate fmt quickstart clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,13 +24,16 @@ test: ## every test; needs only Go
 race: ## every test under the race detector (needs a C compiler)
 	$(GO) test -race ./...
 
-check: build vet lint layers generated breaking cross test ## what a change must pass
+check: build vet lint layers generated breaking cross test examples ## what a change must pass
+
+examples: ## the plugin with a module of its own
+	cd examples/plugin-go && $(GO) vet ./... && $(GO) test ./...
 
 vet: ## go vet
 	$(GO) vet ./...
 
 lint: ## golangci-lint, zero findings
-	$(TOOL) golangci-lint run --timeout 10m ./...
+	$(TOOL) golangci-lint run --timeout 10m --allow-parallel-runners ./...
 
 layers: ## the imports of every package
 	$(GO) test -count=1 ./internal/
