@@ -425,7 +425,7 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 			drop = append(drop, i)
 		}
 	}
-	u.writeTable(b, p, p.table(2, 3, table, rightAligned, drop...))
+	u.writeTable(b, p, p.table(3, table, rightAligned, drop...))
 }
 
 func languageWord(f analysis.Facts) string {
@@ -475,23 +475,21 @@ func decimal(x float64, n int) string { return strconv.FormatFloat(x, 'f', n, 64
 
 // parameters writes a number of parameters with two digits.
 func parameters(n int64) string {
-	x, suffix := float64(n), ""
+	x, suffix := float64(n), " k"
 	switch {
 	case n >= 1e9:
 		x, suffix = x/1e9, " B"
 	case n >= 1e5:
 		x, suffix = x/1e6, " M"
 	case n >= 1e3:
-		x, suffix = x/1e3, " k"
+		x /= 1e3
 	default:
 		return strconv.FormatInt(n, 10)
 	}
-	d := 0
 	if x < 9.95 {
-		d = max(0, 1-int(math.Floor(math.Log10(math.Max(x, 0.1)))))
-		d = min(d, 2)
+		return decimal(x, 1) + suffix
 	}
-	return decimal(x, min(d, 1)) + suffix
+	return decimal(x, 0) + suffix
 }
 
 func (u *UI) failed(b *strings.Builder, p painter, e Ending) {

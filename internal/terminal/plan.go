@@ -95,7 +95,7 @@ func (u *UI) planText(p painter, v PlanView) string {
 	var b strings.Builder
 	b.WriteString(p.wrap(p.in(u.show(plan.Title), bold), 0, 0) + "\n")
 
-	for _, line := range p.table(2, 2, u.axisRows(p, plan), []int{2}, 3) {
+	for _, line := range p.table(2, u.axisRows(p, plan), []int{2}, 3) {
 		b.WriteString(line + "\n")
 	}
 	stages, results, run, cached := tallies(plan, v.Status)
@@ -111,19 +111,19 @@ func (u *UI) planText(p painter, v PlanView) string {
 			rows = append(rows, u.blockRow(p, plan, blk))
 		}
 		b.WriteByte('\n')
-		u.writeTable(&b, p, p.table(2, 2, rows, []int{1}, 2))
+		u.writeTable(&b, p, p.table(2, rows, []int{1}, 2))
 	}
 
 	if len(stages) > 0 {
 		rows := []row{{"stage", "run", "cached", "what"}}
 		for _, t := range stages {
-			rows = append(rows, row{string(t.stage), thousands(t.run), thousands(t.cached), u.what(plan, t)})
+			rows = append(rows, row{string(t.stage), thousands(t.run), thousands(t.cached), u.what(t)})
 		}
 		if len(results.steps) > 0 {
 			rows = append(rows, row{"results", thousands(results.run), thousands(results.cached), u.whatResults(plan)})
 		}
 		b.WriteByte('\n')
-		u.writeTable(&b, p, p.table(2, 2, rows, []int{1, 2}, 3))
+		u.writeTable(&b, p, p.table(2, rows, []int{1, 2}, 3))
 	}
 
 	u.changed(&b, p, v.Changes)
@@ -258,7 +258,7 @@ func (u *UI) blockRow(p painter, plan *study.Plan, blk study.Block) row {
 }
 
 // what says in a few words what a stage works on.
-func (u *UI) what(plan *study.Plan, t tally) string {
+func (u *UI) what(t tally) string {
 	e := u.sym.ellipsis
 	var parts []string
 	blocks, components := map[string]bool{}, map[string]bool{}

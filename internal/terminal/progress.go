@@ -414,7 +414,9 @@ func (p *Progress) remaining(now time.Time) (seconds float64, n int) {
 			continue
 		}
 		work += float64(left) * each
-		longest = max(longest, each)
+		if left > st.running {
+			longest = max(longest, each)
+		}
 	}
 	for _, r := range p.active {
 		if isResults(r.step.Stage) {
@@ -425,14 +427,18 @@ func (p *Progress) remaining(now time.Time) (seconds float64, n int) {
 		if cost == 0 {
 			cost = average
 		}
-		spent, expected := now.Sub(r.since).Seconds(), cost*r.step.Weight
+		// Counted as a whole above: take off what is behind it, by its own
+		// progress where it tells.
+		spent, each := now.Sub(r.since).Seconds(), cost*st.weight
 		if r.total > 0 && r.done > 0 {
-			expected = spent * float64(r.total) / float64(r.done)
-			longest = max(longest, expected-spent)
+			rest := spent * float64(r.total-r.done) / float64(r.done)
+			longest = max(longest, rest)
+			work += rest - each
+		} else {
+			work -= min(spent, each)
 		}
-		work -= min(spent, cost*st.weight)
 	}
-	return max(work/float64(max(p.worker, 1)), longest/2, 0) + tail, n
+	return max(work/float64(max(p.worker, 1)), longest) + tail, n
 }
 
 // Stopping says that the run has been asked to stop.

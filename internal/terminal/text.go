@@ -240,15 +240,16 @@ func (p painter) wrap(text string, first, indent int) string {
 // row is a line of a table: cells and how they are aligned.
 type row []string
 
-// table lays rows out: columns named in rightAligned at their right edge. The
+// table lays rows out, two cells in: columns named in rightAligned at their right edge. The
 // widest text column but the first is cut until the table fits, then columns
 // from drop (by index, in this order) are left out, and at last the first is
 // cut. Cells are never wrapped.
-func (p painter) table(indent, gap int, rows []row, rightAligned []int, drop ...int) []string {
+func (p painter) table(gap int, rows []row, rightAligned []int, drop ...int) []string {
 	n := 0
 	for _, r := range rows {
 		n = max(n, len(r))
 	}
+	const indent = 2
 	isRight, gone := make([]bool, n), make([]bool, n)
 	for _, i := range rightAligned {
 		isRight[i] = true
