@@ -68,7 +68,7 @@ func xlrun(args []string) int {
 				value, args = args[0], args[1:]
 			}
 			if err := os.Chdir(value); err != nil {
-				fmt.Fprintf(a.stderr, "xlrun: error: -chdir: %v\n", err)
+				_, _ = fmt.Fprintf(a.stderr, "xlrun: error: -chdir: %v\n", err)
 				return exitUsage
 			}
 		case "no-color":
@@ -79,7 +79,7 @@ func xlrun(args []string) int {
 			usage(a.stdout)
 			return exitDone
 		default:
-			fmt.Fprintf(a.stderr, "xlrun: error: unknown option -%s\n", name)
+			_, _ = fmt.Fprintf(a.stderr, "xlrun: error: unknown option -%s\n", name)
 			usage(a.stderr)
 			return exitUsage
 		}
@@ -97,7 +97,7 @@ func xlrun(args []string) int {
 	}
 	v := findVerb(args[0])
 	if v == nil {
-		fmt.Fprintf(a.stderr, "xlrun: error: there is no command %q.%s\n", args[0], near(args[0]))
+		_, _ = fmt.Fprintf(a.stderr, "xlrun: error: there is no command %q.%s\n", args[0], near(args[0]))
 		usage(a.stderr)
 		return exitUsage
 	}
@@ -111,7 +111,7 @@ func xlrun(args []string) int {
 			help(a.stdout, v, fs)
 			return exitDone
 		}
-		fmt.Fprintf(a.stderr, "xlrun: error: %v\nxlrun: hint: xlrun %s -help lists the options\n", err, v.name)
+		_, _ = fmt.Fprintf(a.stderr, "xlrun: error: %v\nxlrun: hint: xlrun %s -help lists the options\n", err, v.name)
 		return exitUsage
 	}
 	a.ui = terminal.New(a.stdout, a.stderr, terminal.Options{NoColor: noColor, JSON: a.json, Events: a.events, Version: workflow.Version})
