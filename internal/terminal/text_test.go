@@ -114,7 +114,7 @@ func FuzzNothingEscapes(f *testing.F) {
 			at := hcl.Range{Filename: s, Start: hcl.Pos{Line: 2, Column: 3, Byte: 25}, End: hcl.Pos{Line: 2, Column: 9, Byte: 31}}
 			d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: s, Detail: s, Subject: &at}
 			p.Warnings = hcl.Diagnostics{d}
-			u.Plan(PlanView{Plan: p, Files: map[string]*hcl.File{s: file}, Start: s, Estimate: s})
+			u.Plan(PlanView{Plan: p, Files: map[string]*hcl.File{s: file}, Start: s, Estimate: s, Changes: []study.Change{{Block: s, Text: s, Steps: 3}}})
 			u.Diagnostics(map[string]*hcl.File{s: file}, hcl.Diagnostics{d})
 			u.Error(errors.New(s), s)
 			u.Printf("%s", s)
