@@ -120,8 +120,16 @@ func (t *table) estimate(what string, e analysis.Estimate) {
 }
 
 func intervalTable(first, unit string) table {
-	return table{Columns: []column{{Name: first}, {Name: unit, Num: true}, {Name: "95 % from", Num: true}, {Name: "95 % to", Num: true},
-		{Name: "80 % from", Num: true}, {Name: "80 % to", Num: true}, {Name: "50 % from", Num: true}, {Name: "50 % to", Num: true}}}
+	return table{Columns: []column{
+		{Name: first},
+		{Name: unit, Num: true},
+		{Name: "95 % from", Num: true},
+		{Name: "95 % to", Num: true},
+		{Name: "80 % from", Num: true},
+		{Name: "80 % to", Num: true},
+		{Name: "50 % from", Num: true},
+		{Name: "50 % to", Num: true},
+	}}
 }
 
 // effects is figure 1: what one doubling buys.
@@ -288,8 +296,17 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 			rows = append(rows, point{lang: c.Language, budget: budget(c.Budget), series: pick(c.Size, c.Diversity), kind: "curve", x: p.X, y: p.Y, low: p.Low, high: p.High})
 		}
 	}
-	t.Columns = []column{{Name: "Language"}, {Name: "Encoder"}, {Name: "Trained on"}, {Name: "Pairs"}, {Name: "Parameters", Num: true},
-		{Name: "Effective languages", Num: true}, {Name: "Draws", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "95 % half-width", Num: true}}
+	t.Columns = []column{
+		{Name: "Language"},
+		{Name: "Encoder"},
+		{Name: "Trained on"},
+		{Name: "Pairs"},
+		{Name: "Parameters", Num: true},
+		{Name: "Effective languages", Num: true},
+		{Name: "Draws", Num: true},
+		{Name: clean(d.a.Measure), Num: true},
+		{Name: "95 % half-width", Num: true},
+	}
 	for li, code := range codes {
 		for _, c := range d.a.Cells {
 			if !d.trained(c) || at(c.Params, c.Hill1) <= 0 {
@@ -552,6 +569,10 @@ func (d *drawing) grid() (figure, bool) {
 	t := table{Columns: []column{{Name: "Encoder"}, {Name: "Trained on"}, {Name: "Pairs"}, {Name: "Draws", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "95 % half-width", Num: true}}}
 	var rows list
 	dy := 0
+	places := 2
+	if high-low < 0.15 {
+		places = 3
+	}
 	for _, c := range d.a.Cells {
 		if !d.trained(c) {
 			continue
@@ -563,9 +584,9 @@ func (d *drawing) grid() (figure, bool) {
 		if high > low {
 			fill = cividis((c.Mean - low) / (high - low))
 		}
-		text := number(c.Mean, 2)
+		text := number(c.Mean, places)
 		if c.Half > 0 {
-			text += "|±" + strings.TrimPrefix(number(c.Half, 2), "0")
+			text += "|±" + strings.TrimPrefix(number(c.Half, places), "0")
 		}
 		rows = append(rows, object{
 			"x": sizes[c.Size], "y": diversities[c.Diversity], "budget": d.budget(c.Budget), "value": round(c.Mean),
@@ -581,14 +602,17 @@ func (d *drawing) grid() (figure, bool) {
 	layers := list{
 		object{
 			"mark": object{"type": "rect", "stroke": "var(--card)", "strokeWidth": 2, "aria": false},
-			"encoding": object{"x": x, "y": y,
+			"encoding": object{
+				"x": x, "y": y,
 				"color": category("fill", object{"scale": nil}),
 				"tooltip": list{
-					object{"field": "x", "type": "nominal", "title": "encoder"}, object{"field": "y", "type": "nominal", "title": "trained on"},
+					object{"field": "x", "type": "nominal", "title": "encoder"},
+					object{"field": "y", "type": "nominal", "title": "trained on"},
 					object{"field": "value", "type": "quantitative", "title": clean(d.a.Measure), "format": ".3f"},
 					object{"field": "half", "type": "quantitative", "title": "95 % half-width", "format": ".3f"},
 					object{"field": "draws", "type": "quantitative", "title": "draws"},
-				}},
+				},
+			},
 		},
 		object{
 			"mark":     object{"type": "text", "fontSize": 12, "lineBreak": "|", "lineHeight": 14, "dy": dy, "aria": false},
@@ -756,7 +780,8 @@ func (d *drawing) panels() (figure, bool) {
 		object{
 			"mark": object{"type": "point", "filled": true, "size": 36, "opacity": 1, "aria": false},
 			"encoding": object{"x": x, "y": y, "color": s.colour(), "shape": s.shape(), "tooltip": list{
-				object{"field": "panel", "type": "nominal", "title": "language"}, object{"field": "series", "type": "nominal", "title": strings.ToLower(s.title)},
+				object{"field": "panel", "type": "nominal", "title": "language"},
+				object{"field": "series", "type": "nominal", "title": strings.ToLower(s.title)},
 				object{"field": "y", "type": "quantitative", "title": "points", "format": "+.1f"},
 			}},
 		})
@@ -826,9 +851,11 @@ func (d *drawing) forest() (figure, bool) {
 		object{"mark": object{"type": "rule", "strokeWidth": 2.5, "opacity": 0.75, "aria": false}, "encoding": object{"x": x("low"), "x2": object{"field": "high"}, "y": y, "yOffset": offset, "color": colour}},
 		object{"mark": object{"type": "tick", "color": "var(--fg)", "thickness": 2, "size": 12, "aria": false}, "encoding": object{"x": x("shrunk"), "y": y, "yOffset": offset}},
 		object{"mark": object{"type": "point", "filled": true, "size": 55, "opacity": 1, "aria": false}, "encoding": object{"x": x("value"), "y": y, "yOffset": offset, "color": colour, "shape": shape, "tooltip": list{
-			object{"field": "language", "type": "nominal"}, object{"field": "factor", "type": "nominal", "title": "doubling"},
+			object{"field": "language", "type": "nominal"},
+			object{"field": "factor", "type": "nominal", "title": "doubling"},
 			object{"field": "value", "type": "quantitative", "title": "points", "format": "+.2f"},
-			object{"field": "low", "type": "quantitative", "title": "95 % from", "format": "+.2f"}, object{"field": "high", "type": "quantitative", "title": "95 % to", "format": "+.2f"},
+			object{"field": "low", "type": "quantitative", "title": "95 % from", "format": "+.2f"},
+			object{"field": "high", "type": "quantitative", "title": "95 % to", "format": "+.2f"},
 			object{"field": "shrunk", "type": "quantitative", "title": "drawn towards the mean", "format": "+.2f"},
 		}}},
 	)

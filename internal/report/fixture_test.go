@@ -91,9 +91,10 @@ func fixture(sh shape) Input {
 	}
 	score := func(kind string, lang int, n int64, k, p, draw int) float64 {
 		x := base[lang] - 1.6
-		if kind == analysis.KindTrained {
+		switch kind {
+		case analysis.KindTrained:
 			x = base[lang] + 0.10*(math.Log2(float64(n))-20) + 0.045*math.Log2(float64(k)) + 0.15*math.Log2(float64(p)/701)
-		} else if kind == analysis.KindControl {
+		case analysis.KindControl:
 			x += 0.35
 		}
 		return sigmoid(x + 0.06*math.Sin(float64(draw*13+lang*7)+math.Log2(float64(k)+1)) + 0.07*math.Sin(float64(draw*5+k*3)))
@@ -124,11 +125,11 @@ func fixture(sh shape) Input {
 		a.Cells = append(a.Cells, c)
 		for r := range sh.draws {
 			d := analysis.DrawPoint{Kind: kind, Encoder: encoder, Size: size, Diversity: c.Diversity, Budget: c.Budget, Draw: f.Draws[r], Params: n, Hill1: float64(k), Pairs: b.Value}
-			for l, code := range codes {
+			for l := range codes {
 				y := score(kind, l, n, k, int(b.Value), r)
 				d.PerLanguage = append(d.PerLanguage, y)
 				d.Mean += y / float64(sh.languages)
-				d.Cells = append(d.Cells, fmt.Sprintf("sha256:%064x", r*1000+l)+code[:0])
+				d.Cells = append(d.Cells, fmt.Sprintf("sha256:%064x", r*1000+l))
 			}
 			a.Draws = append(a.Draws, d)
 		}
@@ -222,8 +223,10 @@ func fixture(sh shape) Input {
 		l.Gain = l.Mean - l.Baseline
 		for j, e := range a.Effects {
 			v := e.AME.Value * (1 - 0.05*float64(i)) * (1 + 0.3*z.next())
-			l.Effects = append(l.Effects, analysis.LanguageEffect{Factor: e.Factor, Slope: 4 * v, SlopeLow: 4*v - 0.04, SlopeHigh: 4*v + 0.04,
-				AME: v, AMELow: v - 0.009 - 0.001*float64(j), AMEHigh: v + 0.009 + 0.001*float64(j), ShrunkSlope: 4 * (0.5*v + 0.5*e.AME.Value), ShrunkAME: 0.5*v + 0.5*e.AME.Value})
+			l.Effects = append(l.Effects, analysis.LanguageEffect{
+				Factor: e.Factor, Slope: 4 * v, SlopeLow: 4*v - 0.04, SlopeHigh: 4*v + 0.04,
+				AME: v, AMELow: v - 0.009 - 0.001*float64(j), AMEHigh: v + 0.009 + 0.001*float64(j), ShrunkSlope: 4 * (0.5*v + 0.5*e.AME.Value), ShrunkAME: 0.5*v + 0.5*e.AME.Value,
+			})
 		}
 		a.Languages = append(a.Languages, l)
 	}
@@ -245,11 +248,14 @@ func fixture(sh shape) Input {
 		return out
 	}
 	claim := func(name, statement, verdict, kase string, e analysis.Estimate, margin float64, measured, iv, asked string, sentences ...string) analysis.ClaimResult {
-		return analysis.ClaimResult{Name: name, Analysis: "law", Statement: statement, Expression: `ame("` + name + `", "budget") > 0`, Op: ">", Margin: margin, Estimate: e,
+		return analysis.ClaimResult{
+			Name: name, Analysis: "law", Statement: statement, Expression: `ame("` + name + `", "budget") > 0`, Op: ">", Margin: margin, Estimate: e,
 			Level: 0.983, Low: e.Low - 0.001, High: e.High + 0.001, P: 0.004, PHolm: 0.012, Verdict: verdict, Case: kase, Measured: measured, Interval: iv, Asked: asked, Sentences: sentences, Dots: dots(e),
 			Robust: verdict == analysis.Supported, Alternatives: []analysis.Alternative{
 				{Name: "without qaa", Verdict: verdict, Value: e.Value * 0.97, Low: e.Low * 0.97, High: e.High * 0.97},
-				{Name: "on the measure itself", Verdict: analysis.Inconclusive, Value: e.Value * 1.1, Low: e.Low * 0.8, High: e.High * 1.2}}}
+				{Name: "on the measure itself", Verdict: analysis.Inconclusive, Value: e.Value * 1.1, Low: e.Low * 0.8, High: e.High * 1.2},
+			},
+		}
 	}
 	s := analysis.Summary{
 		Format: analysis.SummaryFormat, Title: "Model size vs. training-language diversity (" + invented + ")",
@@ -265,13 +271,10 @@ func fixture(sh shape) Input {
 		},
 		Notes: []analysis.Note{{Code: "retries", Text: "3 cells needed a second attempt (out of memory)."}, {Code: "lexical", Text: "No lexical baseline: trained encoders are compared with untrained ones only.", Warning: true}},
 	}
-	for i := range sh.budgets {
-		_ = i
-	}
 	s.Axes = []analysis.Axis{{Name: "size", Role: "size", Labels: labels[:len(sh.sizes)]}, {Name: "draw", Role: "draw", Labels: f.Draws}, {Name: "target", Role: "target", Labels: codes}}
 	return Input{Summary: s, Study: Study{
 		Workflow: "workflows/invented.hcl", Results: "sha256:4e1fc09a00000000000000000000000000000000000000000000000000000000", Cells: f.Runs*sh.languages + 24, Names: names(),
-		Mixtures:   []Mixture{{Name: "train", Sets: 24, Pairs: 701, Excluded: 412, Refilled: 412}},
+		Mixtures:   []Mixture{{Name: "train", Sets: 24, Pairs: 701, Counted: true, Excluded: 412, Refilled: 412}},
 		Leakage:    []Leakage{{Retrieval: "zero_shot", Mode: "error", Checked: f.Queries, Found: 0}},
 		Components: []Component{{Kind: "encoder", Name: "subword", Blocks: []string{"student", "untrained"}, Version: "bundled", Revision: "3", Determinism: "bitwise"}},
 		Data:       []Data{{Name: "train", Component: "faq", Digest: "sha256:aa", Languages: 9, Pairs: 900, Licence: "CC BY 4.0"}},

@@ -67,7 +67,6 @@ type section struct {
 	Effects, LeaveOut named
 	Unit              string
 	figures           []figure
-	cellsTable        table
 }
 
 // Fig returns the figure of a kind, or nil.
@@ -224,8 +223,13 @@ func (p *page) section(d *drawing, figures []figure) *section {
 		w := a.Languages[n-1]
 		s.Worst = fmt.Sprintf("The worst-off language is %s with %s of %s.", d.name(w.Code), clean(a.Measure), number(w.Mean, 3))
 		if w.HasGain {
-			g, _, _ := ranged(w.Gain, w.Gain-w.GainHalf, w.Gain+w.GainHalf)
-			s.Worst += fmt.Sprintf(" Its gain over the untrained encoder is %s points.", g.Show)
+			low, high := w.Gain-w.GainHalf, w.Gain+w.GainHalf
+			n := decimals(100*low, 100*high)
+			s.Worst += fmt.Sprintf(" Its gain over the untrained encoder is %s points", signed(100*w.Gain, n))
+			if w.GainHalf > 0 {
+				s.Worst += fmt.Sprintf(" (%s to %s)", number(100*low, n), number(100*high, n))
+			}
+			s.Worst += "."
 		}
 	}
 	f := a.Facts
@@ -440,7 +444,9 @@ func (p *page) checks(in Input, general []int) {
 		if m.Pairs > 0 {
 			value += " of " + count(m.Pairs, "pair", "pairs") + " each"
 		}
-		value += fmt.Sprintf(": %s left out because a test set contains them", count(m.Excluded, "pair", "pairs"))
+		if m.Counted || m.Excluded > 0 {
+			value += fmt.Sprintf(": %s left out because a test set contains them", count(m.Excluded, "pair", "pairs"))
+		}
 		if m.Refilled > 0 {
 			value += fmt.Sprintf(", %s put in their place", thousands(m.Refilled))
 		}

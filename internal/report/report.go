@@ -38,10 +38,11 @@ type Study struct {
 // Mixture counts what one mixture block did, over all its instances.
 type Mixture struct {
 	Name     string
-	Sets     int // instances
-	Pairs    int // in each; 0 where they differ
-	Excluded int // dropped, because a test set contains them
-	Refilled int // replaced
+	Sets     int  // instances
+	Pairs    int  // in each; 0 where they differ
+	Counted  bool // whether the following are known
+	Excluded int  // dropped, because a test set contains them
+	Refilled int  // replaced
 }
 
 // Leakage is the outcome of the check that no test text was seen in training.

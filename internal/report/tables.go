@@ -120,8 +120,21 @@ func (d *drawing) axes() []table {
 // cells is the table of all cells, for machines.
 func (d *drawing) cells() table {
 	t := table{Name: "cells"}
-	t.Columns = []column{{Name: "kind"}, {Name: "encoder"}, {Name: "size"}, {Name: "diversity"}, {Name: "budget"}, {Name: "parameters", Num: true}, {Name: "effective languages", Num: true}, {Name: "pairs", Num: true},
-		{Name: "draws", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "95 % half-width", Num: true}, {Name: "gain, points", Num: true}, {Name: "gain half-width", Num: true}}
+	t.Columns = []column{
+		{Name: "kind"},
+		{Name: "encoder"},
+		{Name: "size"},
+		{Name: "diversity"},
+		{Name: "budget"},
+		{Name: "parameters", Num: true},
+		{Name: "effective languages", Num: true},
+		{Name: "pairs", Num: true},
+		{Name: "draws", Num: true},
+		{Name: clean(d.a.Measure), Num: true},
+		{Name: "95 % half-width", Num: true},
+		{Name: "gain, points", Num: true},
+		{Name: "gain half-width", Num: true},
+	}
 	for _, c := range d.a.Cells {
 		gain, half := cell{}, cell{}
 		if c.HasGain {
@@ -171,8 +184,22 @@ func (d *drawing) gains() table {
 // effectsTable is every estimate with what it rests on, for the method.
 func (d *drawing) effectsTable() table {
 	t := table{Name: "effects", Caption: "Estimates with what they rest on"}
-	t.Columns = []column{{Name: "Quantity"}, {Name: "Unit"}, {Name: "Estimate", Num: true}, {Name: "95 % from", Num: true}, {Name: "95 % to", Num: true}, {Name: "Standard error", Num: true}, {Name: "Degrees of freedom", Num: true},
-		{Name: "Smallest effect found 8 times in 10", Num: true}, {Name: "Method"}, {Name: "Unit of replication"}, {Name: "Units", Num: true}, {Name: "Encoders", Num: true}, {Name: "Languages", Num: true}, {Name: "About"}}
+	t.Columns = []column{
+		{Name: "Quantity"},
+		{Name: "Unit"},
+		{Name: "Estimate", Num: true},
+		{Name: "95 % from", Num: true},
+		{Name: "95 % to", Num: true},
+		{Name: "Standard error", Num: true},
+		{Name: "Degrees of freedom", Num: true},
+		{Name: "Smallest effect found 8 times in 10", Num: true},
+		{Name: "Method"},
+		{Name: "Unit of replication"},
+		{Name: "Units", Num: true},
+		{Name: "Encoders", Num: true},
+		{Name: "Languages", Num: true},
+		{Name: "About"},
+	}
 	add := func(name string, e analysis.Estimate) {
 		f, unit := scaled(e.Unit)
 		n := 3

@@ -115,10 +115,16 @@ func words(list []string) string {
 	}
 }
 
+// ownNames are names that Unicode's table merges with those of others.
+var ownNames = map[string]string{"tgl": "Tagalog", "cmn": "Mandarin Chinese"}
+
 // languageName is the English name of a language code, or the code itself.
 func languageName(code string, names map[string]string) string {
 	if n := names[code]; n != "" {
 		return clean(n)
+	}
+	if n := ownNames[code]; n != "" {
+		return n
 	}
 	tag, err := language.Parse(code)
 	if err != nil {
