@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"strings"
 	"syscall"
 
@@ -48,8 +49,9 @@ type app struct {
 	ui             *terminal.UI
 	stdin          io.Reader
 	stdout, stderr *os.File
-	json           bool // one document on stdout
-	events         bool // a stream of events on stdout
+	json           bool     // one document on stdout
+	events         bool     // a stream of events on stdout
+	typed          []string // the arguments of the verb, as typed
 }
 
 func main() { os.Exit(xlrun(os.Args[1:])) }
@@ -105,6 +107,7 @@ func xlrun(args []string) int {
 	fs.SetOutput(io.Discard)
 	fs.BoolVar(&noColor, "no-color", noColor, "print without colour")
 	act := v.setup(a, fs)
+	a.typed = args[1:]
 	rest, err := parseAnywhere(fs, args[1:])
 	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -145,6 +148,25 @@ func findVerb(name string) *verb {
 		}
 	}
 	return nil
+}
+
+var plainRE = regexp.MustCompile(`^[A-Za-z0-9_./=:,@%+-]+$`)
+
+// again is the command that runs what was asked for with another verb, or once
+// more: what was typed, quoted for a shell, without what concerns printing.
+func (a *app) again() string {
+	words := []string{"xlrun", "run"}
+	for _, arg := range a.typed {
+		switch strings.TrimLeft(arg, "-") {
+		case "json", "dot", "force", "no-color":
+			continue
+		}
+		if !plainRE.MatchString(arg) {
+			arg = "'" + strings.ReplaceAll(arg, "'", `'\''`) + "'"
+		}
+		words = append(words, arg)
+	}
+	return strings.Join(words, " ")
 }
 
 // usageError says what is wrong with the command line.

@@ -43,7 +43,7 @@ that cannot be filled and pools that a target cannot fill are found here.`,
 			case a.json:
 				err = terminal.WritePlanJSON(a.stdout, p, st)
 			default:
-				a.ui.Plan(terminal.PlanView{Plan: p, Status: st, Files: s.files, Start: "xlrun run " + path, Changes: changes(p, st.ToRun)})
+				a.ui.Plan(terminal.PlanView{Plan: p, Status: st, Files: s.files, Start: a.again(), Changes: changes(p, st.ToRun)})
 			}
 			if err != nil {
 				a.ui.Error(err)

@@ -66,7 +66,7 @@ func (s *studyFlags) run(ctx context.Context, path string, force bool, retries i
 		Events: progress.Event, Analyse: analyse, Report: makeReport, Results: resultsDir(p),
 	})
 	progress.Close()
-	end := terminal.Ending{Plan: p, Outcome: out, Again: "xlrun run " + path}
+	end := terminal.Ending{Plan: p, Outcome: out, Again: s.a.again()}
 	if out != nil && out.Summary != "" {
 		// A summary that cannot be read is shown as missing: the run is done.
 		end.Summary, _ = readSummary(out.Summary)
