@@ -58,15 +58,11 @@ func expression(e *study.Expr) analysis.Expr {
 // analyse turns records into summary.json and claims.json.
 func analyse(_ context.Context, p *study.Plan, in runner.Findings) (map[string][]byte, error) {
 	d := design(p)
-	if in.Missing > 0 && d.Partial == nil {
-		d.Partial = &analysis.Partial{Done: len(p.Cells) - in.Missing, All: p.FullCells}
-	}
-	records, _, err := results.ReadRecords(in.Records)
-	if err != nil {
-		return nil, err
-	}
 	c := analysis.NewCollector(d)
-	for _, r := range records {
+	for r, err := range results.Records(in.Records) {
+		if err != nil {
+			return nil, err
+		}
 		c.Add(r)
 	}
 	s, err := c.Analyse()

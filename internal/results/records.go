@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"reflect"
 	"slices"
@@ -151,8 +152,9 @@ func recordSchema(cols []column) (*parquet.Schema, error) {
 	return parquet.NewSchema("record", parquet.SchemaOf(row)), nil
 }
 
-// groupRows bounds the records that a writer holds back.
-const groupRows = 1 << 18
+// groupRows bounds the records that a writer holds back, and a reader reads at
+// once.
+const groupRows = 1 << 17
 
 // NewRecordWriter starts a file of records with one column per axis, in the
 // given order. Rows are written in the order they come.
@@ -234,9 +236,43 @@ func EncodeRecords(records []Record, axes []string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// ReadRecords reads a file of records and the names of its axes, in order.
-// Records of one cell that stand together share Axes and Languages: do not
-// change them.
+// Records reads a file of records, a row group at a time. Records of one cell
+// that stand together share Axes and Languages: do not change them.
+func Records(path string) iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		f, err := os.Open(path)
+		if err != nil {
+			yield(Record{}, fmt.Errorf("read records: %w", err))
+			return
+		}
+		defer func() { _ = f.Close() }() // read only
+		st, err := f.Stat()
+		if err != nil {
+			yield(Record{}, fmt.Errorf("read records: %w", err))
+			return
+		}
+		file, err := openRecords(f, st.Size())
+		if err != nil {
+			yield(Record{}, err)
+			return
+		}
+		for _, g := range file.RowGroups() {
+			records, _, err := decodeGroup(file, g)
+			if err != nil {
+				yield(Record{}, err)
+				return
+			}
+			for i := range records {
+				if !yield(records[i], nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// ReadRecords reads a whole file of records and the names of its axes, in
+// order.
 func ReadRecords(path string) (records []Record, axes []string, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -247,6 +283,50 @@ func ReadRecords(path string) (records []Record, axes []string, err error) {
 
 // DecodeRecords is ReadRecords of the bytes of a file.
 func DecodeRecords(b []byte) (records []Record, axes []string, err error) {
+	file, err := openRecords(bytes.NewReader(b), int64(len(b)))
+	if err != nil {
+		return nil, nil, err
+	}
+	axes = axesOf(file)
+	for _, g := range file.RowGroups() {
+		part, _, err := decodeGroup(file, g)
+		if err != nil {
+			return nil, nil, err
+		}
+		records = append(records, part...)
+	}
+	return records, axes, nil
+}
+
+func openRecords(r io.ReaderAt, size int64) (file *parquet.File, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			file, err = nil, fmt.Errorf("read records: damaged file: %v", p)
+		}
+	}()
+	file, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, fmt.Errorf("read records: %w", err)
+	}
+	if f, ok := file.Lookup("xlrun.format"); ok && f != RecordsFormat {
+		return nil, fmt.Errorf("read records: the file is in format %q, this xlrun reads %q", f, RecordsFormat)
+	}
+	return file, nil
+}
+
+// axesOf lists the axes of a file of records, in the order of their columns.
+func axesOf(file *parquet.File) []string {
+	var axes []string
+	for _, path := range file.Schema().Columns() {
+		if name, ok := strings.CutPrefix(path[0], axisPrefix); ok {
+			axes = append(axes, name)
+		}
+	}
+	return axes
+}
+
+// decodeGroup reads the records of one row group, column by column.
+func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, axes []string, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("read records: damaged file: %v", p)
@@ -255,14 +335,7 @@ func DecodeRecords(b []byte) (records []Record, axes []string, err error) {
 			records, axes = nil, nil
 		}
 	}()
-	file, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)), parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
-	if err != nil {
-		return nil, nil, fmt.Errorf("read records: %w", err)
-	}
-	if f, ok := file.Lookup("xlrun.format"); ok && f != RecordsFormat {
-		return nil, nil, fmt.Errorf("read records: the file is in format %q, this xlrun reads %q", f, RecordsFormat)
-	}
-	records = make([]Record, file.NumRows())
+	records = make([]Record, g.NumRows())
 	intern := interner{}
 	for _, c := range slices.Concat(before, after) {
 		var set func(row int, v parquet.Value)
@@ -276,30 +349,23 @@ func DecodeRecords(b []byte) (records []Record, axes []string, err error) {
 			kind = c.kind()
 			set = func(row int, v parquet.Value) { c.set(&records[row], v) }
 		}
-		if err := readColumn(file, c.name, kind, set); err != nil {
+		if err := readColumn(file, g, c.name, kind, set); err != nil {
 			return nil, nil, err
 		}
 	}
-	var axisValues [][]string // per axis; the zero value means null
-	for _, path := range file.Schema().Columns() {
-		name, ok := strings.CutPrefix(path[0], axisPrefix)
-		if !ok {
-			continue
-		}
+	axes = axesOf(file)
+	axisValues := make([][]string, len(axes))
+	for k, name := range axes {
 		vals := make([]string, len(records))
-		null := make([]bool, len(records))
-		err := readColumn(file, path[0], parquet.ByteArray, func(row int, v parquet.Value) {
-			vals[row], null[row] = intern.of(v.ByteArray()), v.IsNull()
+		err := readColumn(file, g, axisPrefix+name, parquet.ByteArray, func(row int, v parquet.Value) {
+			if vals[row] = absent; !v.IsNull() {
+				vals[row] = intern.of(v.ByteArray())
+			}
 		})
 		if err != nil {
 			return nil, nil, err
 		}
-		for i, n := range null {
-			if n {
-				vals[i] = absent
-			}
-		}
-		axes, axisValues = append(axes, name), append(axisValues, vals)
+		axisValues[k] = vals
 	}
 	for i := range records {
 		if i > 0 && sameAxes(axisValues, i-1, i) {
@@ -351,9 +417,10 @@ func languagesReader(records []Record, intern interner) func(int, parquet.Value)
 	}
 }
 
-// readColumn calls set with every value of a column and its row. A column
-// that is missing, of another kind or of the wrong length is an error.
-func readColumn(file *parquet.File, name string, kind parquet.Kind, set func(row int, v parquet.Value)) error {
+// readColumn calls set with every value of a column of a row group and its row
+// there. A column that is missing, of another kind or of the wrong length is
+// an error.
+func readColumn(file *parquet.File, g parquet.RowGroup, name string, kind parquet.Kind, set func(row int, v parquet.Value)) error {
 	i := slices.IndexFunc(file.Schema().Columns(), func(path []string) bool { return path[0] == name })
 	if i < 0 {
 		return fmt.Errorf("read records: there is no column %q", name)
@@ -364,43 +431,50 @@ func readColumn(file *parquet.File, name string, kind parquet.Kind, set func(row
 	}
 	row := -1
 	buf := make([]parquet.Value, 1024)
-	for _, g := range file.RowGroups() {
-		pages := g.ColumnChunks()[i].Pages()
-		err := func() error {
-			defer func() { _ = pages.Close() }() // read only
-			for {
-				page, err := pages.ReadPage()
-				if errors.Is(err, io.EOF) {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				vals := page.Values()
-				for {
-					n, err := vals.ReadValues(buf)
-					for _, v := range buf[:n] {
-						if v.RepetitionLevel() == 0 {
-							row++
-						}
-						set(row, v)
-					}
-					if errors.Is(err, io.EOF) {
-						break
-					}
-					if err != nil {
-						return err
-					}
-				}
-				parquet.Release(page)
-			}
-		}()
-		if err != nil {
-			return fmt.Errorf("read records: column %q: %w", name, err)
+	err := eachValue(g.ColumnChunks()[i].Pages(), buf, func(v parquet.Value) error {
+		if v.RepetitionLevel() == 0 {
+			row++
 		}
+		if int64(row) >= g.NumRows() {
+			return errors.New("too many rows")
+		}
+		set(row, v)
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read records: column %q: %w", name, err)
 	}
-	if int64(row+1) != file.NumRows() {
-		return fmt.Errorf("read records: column %q has %d rows, want %d", name, row+1, file.NumRows())
+	if int64(row+1) != g.NumRows() {
+		return fmt.Errorf("read records: column %q has %d rows, want %d", name, row+1, g.NumRows())
 	}
 	return nil
+}
+
+func eachValue(pages parquet.Pages, buf []parquet.Value, f func(parquet.Value) error) error {
+	defer func() { _ = pages.Close() }() // read only
+	for {
+		page, err := pages.ReadPage()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		vals := page.Values()
+		for {
+			n, err := vals.ReadValues(buf)
+			for _, v := range buf[:n] {
+				if err := f(v); err != nil {
+					return err
+				}
+			}
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return err
+			}
+		}
+		parquet.Release(page)
+	}
 }
