@@ -287,7 +287,7 @@ func DecodeRecords(b []byte) (records []Record, axes []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	axes = axesOf(file)
+	axes, records = axesOf(file), []Record{}
 	for _, g := range file.RowGroups() {
 		part, _, err := decodeGroup(file, g)
 		if err != nil {
