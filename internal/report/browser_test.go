@@ -409,3 +409,47 @@ func TestControlsInBrowser(t *testing.T) {
 		}
 	}
 }
+
+// Another JavaScript engine draws the same figures from the same page, so the
+// drawing does not hang on ours: every element, number and letter.
+func TestChromiumDrawsTheSame(t *testing.T) {
+	b := newBrowser(t)
+	in := fixture(small)
+	b.open(writePage(t, in), visit{width: 1280, scripts: true})
+	e, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := drawing{a: &in.Summary.Analyses[0], claims: in.Summary.Claims, study: &in.Study}
+	for _, f := range d.figures() {
+		width := narrowDrawing
+		if f.Wide {
+			width = wideDrawing
+		}
+		ours, err := e.draw(f.Spec, width)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := json.Marshal(f.Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var theirs struct {
+			SVG      string
+			Warnings []string
+		}
+		b.eval(fmt.Sprintf(`(async () => {
+			const out = {warnings: []};
+			XLChart.svg(%q, %d, out);
+			for (let i = 0; i < 500 && !out.svg && !out.error; i++) await new Promise((r) => setTimeout(r));
+			return out;
+		})()`, text, width), &theirs)
+		if got := roundNumbers(theirs.SVG); got != ours || len(theirs.Warnings) > 0 {
+			at := 0
+			for at < min(len(got), len(ours)) && got[at] == ours[at] {
+				at++
+			}
+			t.Errorf("figure %s: Chromium differs at byte %d, warnings %v: %.120q, ours %.120q", f.Kind, at, theirs.Warnings, got[min(at, len(got)):], ours[at:])
+		}
+	}
+}

@@ -581,11 +581,11 @@ func tableHTML(t table, id string, sortable bool) template.HTML {
 		fmt.Fprintf(&b, `<p class="caption" id="caption-%s">%s</p>`, e(id), e(caption))
 		label = `aria-labelledby="caption-` + e(id) + `"`
 	}
-	class := ""
+	class, role := "", "group" // landmarks are for the tables that one looks for
 	if sortable {
-		class = ` class="sort"`
+		class, role = ` class="sort"`, "region"
 	}
-	fmt.Fprintf(&b, `<div class="scroll" tabindex="0" role="region" %s><table%s id="table-%s" %s>`, label, class, e(id), label)
+	fmt.Fprintf(&b, `<div class="scroll" tabindex="0" role="%s" %s><table%s id="table-%s" %s>`, role, label, class, e(id), label)
 	b.WriteString("<thead><tr>")
 	for _, c := range t.Columns {
 		if c.Hidden {
