@@ -220,7 +220,8 @@ func checkVectors(info sdk.EncoderInfo, e *sdk.Embeddings, ids []string) error {
 		values = e.Values
 	}
 	for i, x := range values {
-		if !finite(float64(x)) {
+		// All ones in the exponent: infinite or not a number.
+		if math.Float32bits(x)&0x7f800000 == 0x7f800000 {
 			row := 0
 			if !e.Sparse() {
 				row = i / e.Dim

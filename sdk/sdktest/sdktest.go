@@ -5,7 +5,7 @@
 //	func TestHash(t *testing.T) { sdktest.Encoder(t, hash.Component, `{"dim": 64}`) }
 //
 // Check runs the same checks through a real plugin process, in whatever
-// language it is written; `xlrun plugin check` is made of it.
+// language it is written.
 //
 // The one thing to know: the suite checks numbers, not only shapes. Equal input
 // must give equal bytes, whatever the batch, the process and the performance

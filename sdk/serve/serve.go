@@ -103,7 +103,7 @@ func byHand(p sdk.Plugin) error {
 	for _, c := range p.Components {
 		fmt.Fprintf(os.Stderr, "  %s %q  %s\n", c.Kind, c.Name, c.Doc)
 	}
-	fmt.Fprintf(os.Stderr, "xlrun starts it when a study names one of them. To try it, run: xlrun plugin check %s\n", os.Args[0])
+	fmt.Fprintf(os.Stderr, "xlrun starts it when a study names one of them. To see what they take, run: xlrun plugin list -source %s\n", os.Args[0])
 	return fmt.Errorf("not started by xlrun")
 }
 
