@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/sdk"
@@ -35,9 +36,10 @@ func (r *run) collectFacts() ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(struct {
-		Cells []cellFacts `json:"cells"`
-		Notes []Note      `json:"notes"`
-	}{cells, r.gatherNotes()})
+		Cells  []cellFacts `json:"cells"`
+		Notes  []Note      `json:"notes"`
+		Checks []Check     `json:"checks"`
+	}{cells, r.gatherNotes(), r.gatherChecks()})
 }
 
 // cells describes the cells that have all their values, in plan order.
@@ -122,9 +124,9 @@ func (r *run) lineage(c *study.Cell, info *sdk.EncoderInfo) (results.Lineage, er
 }
 
 // exposure says whether the encoder has seen the language of the queries. The
-// same language in another script counts.
+// same language in another script, and a macrolanguage for its member, count.
 func exposure(c *study.Cell, info *sdk.EncoderInfo, lin results.Lineage) string {
-	same := func(l string) bool { return bare(l) == bare(c.QueryLanguage) }
+	same := func(l string) bool { return collection.SameLanguage(l, c.QueryLanguage) }
 	switch {
 	case slices.ContainsFunc(lin.Languages, same), c.Mix != nil && same(c.Mix.Mix.Pivot):
 		return results.ExposureTuning
@@ -134,12 +136,6 @@ func exposure(c *study.Cell, info *sdk.EncoderInfo, lin results.Lineage) string 
 		return results.ExposureUnknown
 	}
 	return results.ExposureNone
-}
-
-// bare is a language code without its script.
-func bare(lang string) string {
-	code, _, _ := strings.Cut(lang, "_")
-	return code
 }
 
 // gatherNotes adds up the notes of all steps by block.
@@ -171,6 +167,31 @@ func (r *run) gatherNotes() []Note {
 	out := make([]Note, len(order))
 	for i, s := range order {
 		out[i] = *s
+	}
+	return out
+}
+
+// gatherChecks adds up the leakage checks by retrieval block.
+func (r *run) gatherChecks() []Check {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []Check
+	for _, n := range r.nodes {
+		if n.rec == nil || n.step.Stage != study.StageCheck {
+			continue
+		}
+		i := slices.IndexFunc(out, func(c Check) bool { return c.Block == n.step.Block })
+		if i < 0 {
+			i = len(out)
+			out = append(out, Check{Block: n.step.Block})
+		}
+		out[i].Steps++
+		out[i].Queries += n.rec.Meta.Checked
+		for _, x := range n.rec.Meta.Notes {
+			if x.What == NoteLeak {
+				out[i].Found += x.Count
+			}
+		}
 	}
 	return out
 }
