@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/xlrun/xlrun/internal/analysis"
 	"github.com/xlrun/xlrun/internal/report"
@@ -108,6 +109,15 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 	for _, w := range p.Warnings {
 		st.Notes = append(st.Notes, analysis.Note{Code: "plan", Text: w.Summary + ": " + w.Detail, Warning: true})
 	}
+	for _, c := range in.Checks {
+		mode := "error"
+		for _, s := range p.Steps {
+			if s.Stage == study.StageCheck && s.Block == c.Block {
+				mode = s.Leak.Mode
+			}
+		}
+		st.Leakage = append(st.Leakage, report.Leakage{Retrieval: strings.TrimPrefix(c.Block, "retrieval."), Mode: mode, Checked: c.Queries, Found: c.Found})
+	}
 	for _, n := range in.Notes {
 		text := n.Text
 		if text == "" {
@@ -119,6 +129,19 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		st.Notes = append(st.Notes, analysis.Note{Code: "missing", Warning: true, Text: fmt.Sprintf("%d of %d cells have no records, because something they need failed.", in.Missing, len(p.Cells))})
 	}
 	components(p, &st)
+	for i := range st.Mixtures {
+		m := &st.Mixtures[i]
+		for _, n := range in.Notes {
+			switch {
+			case n.Block != m.Name:
+			case n.What == runner.NoteExcluded:
+				m.Excluded += n.Count
+			case n.What == runner.NoteRefilled:
+				m.Refilled += n.Count
+			}
+		}
+		m.Name = strings.TrimPrefix(m.Name, "mixture.")
+	}
 	return st
 }
 
@@ -137,6 +160,14 @@ func components(p *study.Plan, st *report.Study) {
 			if st.Mixtures[i].Pairs != s.Mix.Pairs {
 				st.Mixtures[i].Pairs = 0
 			}
+		}
+		if s.Stage == study.StageCheck {
+			i := slices.IndexFunc(st.Leakage, func(l report.Leakage) bool { return l.Retrieval == s.Block })
+			if i < 0 {
+				i = len(st.Leakage)
+				st.Leakage = append(st.Leakage, report.Leakage{Retrieval: s.Block, Mode: s.Leak.Mode})
+			}
+			st.Leakage[i].Compared++
 		}
 		if s.Component == nil {
 			continue

@@ -432,6 +432,15 @@ func (p *page) checks(in Input, general []int) {
 		}
 	}
 	for _, l := range in.Study.Leakage {
+		if l.Checked == 0 {
+			compared := count(l.Compared, "pair of a training set and a test set was compared", "pairs of a training set and a test set were compared")
+			if l.Mode == "error" {
+				add("No test text leaked.", fmt.Sprintf("In %s, %s as normalised text; one text in common and the cells would be missing.", clean(l.Retrieval), compared))
+			} else {
+				add("Leaks were looked for.", fmt.Sprintf("In %s, %s as normalised text; texts in common are let through and counted in the notes.", clean(l.Retrieval), compared))
+			}
+			continue
+		}
 		value := fmt.Sprintf("In %s, %s of %s test texts occur in a training set, compared as normalised text.", clean(l.Retrieval), thousands(l.Found), thousands(l.Checked))
 		if l.Found == 0 {
 			add("No test text leaked.", value)

@@ -49,7 +49,8 @@ type Mixture struct {
 type Leakage struct {
 	Retrieval string
 	Mode      string // "error" or "warn"
-	Checked   int    // distinct test texts compared
+	Compared  int    // pairs of a training set and a test set
+	Checked   int    // distinct test texts compared; 0 where it was not counted
 	Found     int
 }
 

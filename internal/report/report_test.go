@@ -437,6 +437,9 @@ func TestSparseSummaries(t *testing.T) {
 	in := fixture(one)
 	empty := Input{Summary: analysis.Summary{Title: "Empty"}}
 	bare := Input{Summary: analysis.Summary{Analyses: []analysis.Analysis{{Name: "a", Measure: "RR@10"}}, Claims: []analysis.ClaimResult{{Name: "c", Verdict: analysis.Inconclusive, Case: analysis.CaseNotEnough, Reason: analysis.ReasonNoData}}}}
+	for i := range in.Study.Leakage {
+		in.Study.Leakage[i] = Leakage{Retrieval: "zero_shot", Mode: "error", Compared: 144}
+	}
 	partial := fixture(small)
 	partial.Summary.Partial = &analysis.Partial{Done: 3, All: 600, Only: "size=xs"}
 	two := fixture(small)
@@ -458,7 +461,7 @@ func TestSparseSummaries(t *testing.T) {
 		figures int
 		holds   string
 	}{
-		"one":            {in, 2, "Answer"},
+		"one":            {in, 2, "In zero_shot, 144 pairs of a training set and a test set were compared as normalised text; one text in common"},
 		"empty":          {empty, 0, "Empty"},
 		"bare":           {bare, 0, "no data"},
 		"partial":        {partial, 7, "Only part of the grid was run:</b> 3 of 600 cells (-only size=xs)"},
