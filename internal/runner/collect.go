@@ -36,10 +36,9 @@ func (r *run) collectFacts() ([]byte, error) {
 		return nil, err
 	}
 	return json.Marshal(struct {
-		Cells  []cellFacts `json:"cells"`
-		Notes  []Note      `json:"notes"`
-		Checks []Check     `json:"checks"`
-	}{cells, r.gatherNotes(), r.gatherChecks()})
+		Cells []cellFacts `json:"cells"`
+		noteFile
+	}{cells, noteFile{r.gatherNotes(), r.gatherChecks()}})
 }
 
 // cells describes the cells that have all their values, in plan order.
@@ -136,6 +135,12 @@ func exposure(c *study.Cell, info *sdk.EncoderInfo, lin results.Lineage) string 
 		return results.ExposureUnknown
 	}
 	return results.ExposureNone
+}
+
+// noteFile is the part "notes" of the collected records.
+type noteFile struct {
+	Notes  []Note  `json:"notes"`
+	Checks []Check `json:"checks"`
 }
 
 // gatherNotes adds up the notes of all steps by block.
@@ -254,7 +259,7 @@ func collect(ctx context.Context, j *job) (*result, error) {
 		return nil, err
 	}
 	res.outputs[partRuns] = output{Digest: d, Size: size, Dir: true}
-	res.outputs[partNotes], err = j.putJSON(j.r.gatherNotes())
+	res.outputs[partNotes], err = j.putJSON(noteFile{j.r.gatherNotes(), j.r.gatherChecks()})
 	return res, err
 }
 
@@ -277,9 +282,11 @@ func (r *run) findings() (Findings, error) {
 	if err != nil {
 		return in, err
 	}
-	if err := json.Unmarshal(b, &in.Notes); err != nil {
+	var f noteFile
+	if err := json.Unmarshal(b, &f); err != nil {
 		return in, fmt.Errorf("read the notes: %w", err)
 	}
+	in.Notes, in.Checks = f.Notes, f.Checks
 	if a := r.record(r.plan.Analyse); a != nil {
 		in.Summary = r.store.Path(a.Outputs[partSummary].Digest)
 		if o, ok := a.Outputs[partClaims]; ok {
@@ -349,8 +356,9 @@ func (r *run) summarise() {
 	}
 	r.missing = c.rec.Meta.Missing
 	b, err := r.store.ReadFile(c.rec.Outputs[partNotes].Digest)
-	if err == nil {
+	var f noteFile
+	if err == nil && json.Unmarshal(b, &f) == nil {
 		// The records are what counts: notes that cannot be read are left out.
-		_ = json.Unmarshal(b, &r.notes)
+		r.notes = f.Notes
 	}
 }

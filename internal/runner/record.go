@@ -69,6 +69,7 @@ type meta struct {
 	Pairs    int                 `json:"pairs,omitempty"`    // training pairs of a mixture
 	Examples int64               `json:"examples,omitempty"` // pairs seen in a training
 	Notes    []note              `json:"notes,omitempty"`
+	Checked  int                 `json:"checked,omitempty"` // queries looked for in training pairs
 	Missing  int                 `json:"missing,omitempty"` // cells that a collection lacks
 }
 

@@ -71,6 +71,7 @@ type Findings struct {
 	Summary string // path of summary.json; Report only
 	Claims  string // path of claims.json; Report only
 	Notes   []Note // what is worth a footnote
+	Checks  []Check
 
 	// Missing counts the planned cells without records, because something
 	// they need failed.
@@ -87,6 +88,21 @@ type Note struct {
 	Steps int         `json:"steps"`          // of that block with such a note
 	First string      `json:"first"`          // label of the first of them
 	Text  string      `json:"text,omitempty"` // a sentence, where there is more to say
+}
+
+// What some notes count.
+const (
+	NoteExcluded = "pairs left out because a test set has them"
+	NoteRefilled = "pairs taken beyond an equal share because a language ran short"
+	NoteLeak     = "test texts that stand in the training pairs"
+)
+
+// Check adds up the leakage checks of one retrieval block.
+type Check struct {
+	Block   string `json:"block"`   // retrieval.zero_shot
+	Steps   int    `json:"steps"`   // training sets × tasks compared
+	Queries int    `json:"queries"` // over all of them
+	Found   int    `json:"found"`   // test texts seen in training
 }
 
 // StageCount counts the steps of one stage.

@@ -436,10 +436,10 @@ func mix(_ context.Context, j *job) (*result, error) {
 		what string
 		n    int
 	}{
-		{"pairs left out because a test set has them", sel.Excluded},
+		{NoteExcluded, sel.Excluded},
 		{"pairs left out because they repeat another", sel.Duplicates},
 		{"pairs left out because a side has no text", sel.Empty},
-		{"pairs taken beyond an equal share because a language ran short", sel.Refilled},
+		{NoteRefilled, sel.Refilled},
 	} {
 		if x.n > 0 {
 			res.meta.Notes = append(res.meta.Notes, note{What: x.what, Count: x.n})
@@ -642,6 +642,7 @@ func check(_ context.Context, j *job) (*result, error) {
 		f.Leaks = append(f.Leaks, aLeak{l.Query, l.Document})
 	}
 	res := &result{outputs: map[string]output{}}
+	res.meta.Checked = f.Queries
 	if n := len(f.Leaks); n > 0 {
 		first := fmt.Sprintf("query %s", f.Leaks[0].Query)
 		if d := f.Leaks[0].Document; d != "" {
@@ -651,7 +652,7 @@ func check(_ context.Context, j *job) (*result, error) {
 			return nil, blame(pluginhost.FaultInput, "%d test texts in %s stand in the training pairs, %s among them; list the test set in the mixture's exclude, or set leakage = \"warn\"",
 				n, langs.QueryLanguage, first)
 		}
-		res.meta.Notes = append(res.meta.Notes, note{What: "test texts that stand in the training pairs", Count: n, Text: langs.QueryLanguage + ": " + first + " among them"})
+		res.meta.Notes = append(res.meta.Notes, note{What: NoteLeak, Count: n, Text: langs.QueryLanguage + ": " + first + " among them"})
 	}
 	res.outputs[partLeakage], err = j.putJSON(f)
 	return res, err
