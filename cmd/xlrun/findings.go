@@ -105,7 +105,15 @@ func makeReport(_ context.Context, p *study.Plan, in runner.Findings) (map[strin
 }
 
 func reportStudy(p *study.Plan, in runner.Findings) report.Study {
-	st := report.Study{Workflow: "workflows/" + p.Name + ".hcl", Cells: len(p.Cells) - in.Missing}
+	st := report.Study{Workflow: "workflows/" + p.Name + ".hcl", Cells: len(p.Cells) - in.Missing, Files: []report.Fact{
+		{Name: "records.parquet", Value: "every measured number: one row per cell, query and measure"},
+		{Name: "summary.json", Value: "every estimate in full precision"},
+		{Name: "claims.json", Value: "the claims with their verdicts"},
+		{Name: "runs/", Value: "the ranking of each cell, in TREC's format"},
+		{Name: "figures/", Value: "each figure as SVG, PDF, Vega-Lite and CSV"},
+		{Name: "tables/", Value: "each table as CSV and LaTeX"},
+		{Name: "journal.parquet", Value: "when and where each step ran, and for how long"},
+	}}
 	for _, w := range p.Warnings {
 		st.Notes = append(st.Notes, analysis.Note{Code: "plan", Text: w.Summary + ": " + w.Detail, Warning: true})
 	}

@@ -9,24 +9,33 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/pluginhost"
+	"github.com/xlrun/xlrun/internal/terminal"
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/sdktest"
 	"github.com/xlrun/xlrun/sdk/serve"
 )
 
 var pluginVerb = &verb{
-	name: "plugin", args: "list | describe NAME | serve NAME", short: "list and describe components",
-	long: `list             lists the components at hand, bundled and, with -source, those of
-                 another plugin
+	name: "plugin", args: "list | describe NAME | check NAME | serve NAME", short: "list, describe and check components",
+	long: `list             lists the components at hand: the bundled ones or, with -source,
+                 those of another plugin
 describe NAME    prints the arguments of a component: type, default, effect, meaning
+check NAME       asks a component what every one must be able to answer: the same
+                 input twice, empty texts, any script, other batches, a cancelled
+                 call; exits with 1 if something is wrong
 serve NAME       serves a bundled plugin; xlrun starts itself so, people need not
 
 -source names the executable or directory of a third-party plugin.`,
 	setup: func(a *app, fs *flag.FlagSet) func(context.Context, []string) int {
 		source := fs.String("source", "", "`path` of a third-party plugin")
+		config := fs.String("config", "{}", "check: arguments of the component, as a `JSON` object")
+		train := fs.String("train", "", "check: arguments of its train block, as a `JSON` object; checks training too")
 		fs.BoolVar(&a.json, "json", false, "print JSON")
 		return func(ctx context.Context, args []string) int {
 			switch {
+			case len(args) == 2 && args[0] == "check":
+				return a.checkComponent(ctx, *source, args[1], *config, *train)
 			case len(args) == 2 && args[0] == "serve":
 				p, ok := bundledPlugin(args[1])
 				if !ok {
@@ -39,7 +48,7 @@ serve NAME       serves a bundled plugin; xlrun starts itself so, people need no
 			case len(args) == 2 && args[0] == "describe":
 				return a.describeComponent(ctx, *source, args[1])
 			}
-			return a.usageError("plugin", "xlrun plugin wants list, describe NAME or serve NAME")
+			return a.usageError("plugin", "xlrun plugin wants list, describe NAME, check NAME or serve NAME")
 		}
 	},
 }
@@ -61,16 +70,7 @@ func (a *app) declarations(ctx context.Context, source string) ([]declared, erro
 	if source == "" {
 		return out, nil
 	}
-	abs, err := filepath.Abs(source)
-	if err != nil {
-		return nil, err
-	}
-	name := strings.TrimSuffix(filepath.Base(abs), filepath.Ext(abs))
-	spec, err := externalSpec(workflow.Plugin{Name: name, Source: abs})
-	if err != nil {
-		return nil, err
-	}
-	host, err := pluginhost.New(pluginhost.Config{Plugins: []pluginhost.Spec{spec}})
+	host, err := externalHost(source)
 	if err != nil {
 		return nil, err
 	}
@@ -84,6 +84,76 @@ func (a *app) declarations(ctx context.Context, source string) ([]declared, erro
 		out = append(out, declared{c.Plugin, c.Version, c.Info})
 	}
 	return out, nil
+}
+
+// externalHost is a host of one third-party plugin.
+func externalHost(source string) (*pluginhost.Host, error) {
+	abs, err := filepath.Abs(source)
+	if err != nil {
+		return nil, err
+	}
+	name := strings.TrimSuffix(filepath.Base(abs), filepath.Ext(abs))
+	spec, err := externalSpec(workflow.Plugin{Name: name, Source: abs})
+	if err != nil {
+		return nil, err
+	}
+	return pluginhost.New(pluginhost.Config{Plugins: []pluginhost.Spec{spec}})
+}
+
+func (a *app) checkComponent(ctx context.Context, source, name, config, train string) int {
+	all, err := a.declarations(ctx, source)
+	if err != nil {
+		a.ui.Error(err)
+		return exitFailed
+	}
+	i := slices.IndexFunc(all, func(d declared) bool { return d.Name == name })
+	if i < 0 {
+		a.ui.Error(fmt.Errorf("there is no component %q", name), "xlrun plugin list names those there are")
+		return exitUsage
+	}
+	var host *pluginhost.Host
+	if source != "" {
+		host, err = externalHost(source)
+	} else {
+		var specs []pluginhost.Spec
+		if specs, err = bundledSpecs(); err == nil {
+			host, err = pluginhost.New(pluginhost.Config{Plugins: specs})
+		}
+	}
+	if err != nil {
+		a.ui.Error(err)
+		return exitFailed
+	}
+	defer host.Close()
+	ref := pluginhost.Ref{Kind: all[i].Kind, Plugin: all[i].Plugin, Name: name, Config: []byte(config)}
+	found := sdktest.Check(ctx, host, ref)
+	if train != "" {
+		found = append(found, sdktest.CheckTrain(ctx, host, ref, []byte(train))...)
+	}
+	return a.printFindings(found)
+}
+
+func (a *app) printFindings(found []sdktest.Finding) int {
+	failed := 0
+	for _, f := range found {
+		if f.Failed() {
+			failed++
+		}
+		if !a.json {
+			_, _ = fmt.Fprintln(a.stdout, terminal.Clean(f.String()))
+		}
+	}
+	if a.json {
+		if code := a.printJSON(found); code != exitDone {
+			return code
+		}
+	} else {
+		_, _ = fmt.Fprintf(a.stdout, "%d checks, %d failed\n", len(found), failed)
+	}
+	if failed > 0 {
+		return exitFailed
+	}
+	return exitDone
 }
 
 func (a *app) listComponents(ctx context.Context, source string) int {
