@@ -279,5 +279,6 @@ func fixture(sh shape) Input {
 		Components: []Component{{Kind: "encoder", Name: "subword", Blocks: []string{"student", "untrained"}, Version: "bundled", Revision: "3", Determinism: "bitwise"}},
 		Data:       []Data{{Name: "train", Component: "faq", Digest: "sha256:aa", Languages: 9, Pairs: 900, Licence: "CC BY 4.0"}},
 		Software:   []Fact{{Name: "xlrun", Value: "0.1.0"}},
+		Files:      []Fact{{Name: "records.parquet", Value: "every measured number"}},
 	}}
 }

@@ -41,6 +41,7 @@ type page struct {
 	Software, Files       []Fact
 	Licences              string
 	Commands              []string
+	Query                 string // that reads the records
 	Notes                 []noteView
 
 	HasShape, HasLanguages, HasBaselines bool
@@ -543,6 +544,9 @@ func (p *page) method(in Input) {
 		p.Commands = append(p.Commands, strings.Join(c, " "))
 	}
 	for _, f := range st.Files {
+		if f.Name == "records.parquet" && len(in.Summary.Analyses) > 0 {
+			p.Query = `duckdb -c "select encoder, query_language, avg(value) from 'records.parquet' where measure = '` + strings.ReplaceAll(clean(in.Summary.Analyses[0].Measure), "'", "") + `' group by all"`
+		}
 		p.Files = append(p.Files, Fact{clean(f.Name), clean(f.Value)})
 	}
 }
