@@ -257,7 +257,7 @@ func Records(path string) iter.Seq2[Record, error] {
 			return
 		}
 		for _, g := range file.RowGroups() {
-			records, _, err := decodeGroup(file, g)
+			records, err := decodeGroup(file, g)
 			if err != nil {
 				yield(Record{}, err)
 				return
@@ -289,7 +289,7 @@ func DecodeRecords(b []byte) (records []Record, axes []string, err error) {
 	}
 	axes, records = axesOf(file), []Record{}
 	for _, g := range file.RowGroups() {
-		part, _, err := decodeGroup(file, g)
+		part, err := decodeGroup(file, g)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -326,13 +326,13 @@ func axesOf(file *parquet.File) []string {
 }
 
 // decodeGroup reads the records of one row group, column by column.
-func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, axes []string, err error) {
+func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("read records: damaged file: %v", p)
 		}
 		if err != nil {
-			records, axes = nil, nil
+			records = nil
 		}
 	}()
 	records = make([]Record, g.NumRows())
@@ -350,10 +350,10 @@ func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, axes
 			set = func(row int, v parquet.Value) { c.set(&records[row], v) }
 		}
 		if err := readColumn(file, g, c.name, kind, set); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 	}
-	axes = axesOf(file)
+	axes := axesOf(file)
 	axisValues := make([][]string, len(axes))
 	for k, name := range axes {
 		vals := make([]string, len(records))
@@ -363,7 +363,7 @@ func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, axes
 			}
 		})
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		axisValues[k] = vals
 	}
@@ -380,7 +380,7 @@ func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, axes
 		}
 		records[i].Axes = m
 	}
-	return records, axes, nil
+	return records, nil
 }
 
 // absent stands for null among the values of an axis: no label can hold a NUL.
