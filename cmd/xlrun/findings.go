@@ -139,6 +139,7 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 	components(p, &st)
 	for i := range st.Mixtures {
 		m := &st.Mixtures[i]
+		m.Counted = true // what was left out is noted; without a note, nothing was
 		for _, n := range in.Notes {
 			switch {
 			case n.Block != m.Name:
@@ -170,10 +171,11 @@ func components(p *study.Plan, st *report.Study) {
 			}
 		}
 		if s.Stage == study.StageCheck {
-			i := slices.IndexFunc(st.Leakage, func(l report.Leakage) bool { return l.Retrieval == s.Block })
+			name := strings.TrimPrefix(s.Block, "retrieval.")
+			i := slices.IndexFunc(st.Leakage, func(l report.Leakage) bool { return l.Retrieval == name })
 			if i < 0 {
 				i = len(st.Leakage)
-				st.Leakage = append(st.Leakage, report.Leakage{Retrieval: s.Block, Mode: s.Leak.Mode})
+				st.Leakage = append(st.Leakage, report.Leakage{Retrieval: name, Mode: s.Leak.Mode})
 			}
 			st.Leakage[i].Compared++
 		}
