@@ -442,7 +442,11 @@ func (p *page) checks(in Input, general []int) {
 			}
 			continue
 		}
-		value := fmt.Sprintf("In %s, %s of %s test texts occur in a training set, compared as normalised text.", clean(l.Retrieval), thousands(l.Found), thousands(l.Checked))
+		value := fmt.Sprintf("In %s, %s of %s test queries occur, or their answers do, in a training set they are used with, compared as normalised text", clean(l.Retrieval), thousands(l.Found), thousands(l.Checked))
+		if l.Compared > 0 {
+			value += " over " + count(l.Compared, "pair of a training and a test set", "pairs of a training and a test set")
+		}
+		value += "."
 		if l.Found == 0 {
 			add("No test text leaked.", value)
 		} else {

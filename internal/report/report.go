@@ -50,7 +50,7 @@ type Leakage struct {
 	Retrieval string
 	Mode      string // "error" or "warn"
 	Compared  int    // pairs of a training set and a test set
-	Checked   int    // distinct test texts compared; 0 where it was not counted
+	Checked   int    // test queries compared, over all those pairs; 0 where it was not counted
 	Found     int
 }
 
