@@ -38,15 +38,15 @@ type Record struct {
 // host from the mixture and the checkpoint's manifest, never declared by the
 // author of the study.
 type Lineage struct {
-	TrainingSet    string   `parquet:"training_set,dict"` // digest of the training pairs; "" when untrained
-	Subset         string   `parquet:"subset,dict"`       // the training languages, sorted, space separated; "" when untrained
-	Languages      []string `parquet:"training_languages,list"`
-	Richness       int32    `parquet:"diversity_richness"` // number of training languages, the pivot left out
-	Hill1          float64  `parquet:"diversity_hill1"`    // effective number of training languages: exp of the Shannon entropy of their shares
-	Hill2          float64  `parquet:"diversity_hill2"`    // inverse Simpson index
-	Pairs          int32    `parquet:"pairs"`              // distinct training pairs: the budget
-	Examples       int64    `parquet:"examples"`           // pairs seen in all, repeats included
-	Pairing        string   `parquet:"pairing,dict"`       // "aligned", "shuffled"; "" when untrained
+	TrainingSet    string   `parquet:"training_set,dict"`       // digest of the training pairs; "" when untrained
+	Subset         string   `parquet:"training_languages,dict"` // the training languages, sorted, space separated; "" when untrained
+	Languages      []string `parquet:"-"`                       // the same as a list
+	Richness       int32    `parquet:"diversity_richness"`      // number of training languages, the pivot left out
+	Hill1          float64  `parquet:"diversity_hill1"`         // effective number of training languages: exp of the Shannon entropy of their shares
+	Hill2          float64  `parquet:"diversity_hill2"`         // inverse Simpson index
+	Pairs          int32    `parquet:"pairs"`                   // distinct training pairs: the budget
+	Examples       int64    `parquet:"examples"`                // pairs seen in all, repeats included
+	Pairing        string   `parquet:"pairing,dict"`            // "aligned", "shuffled"; "" when untrained
 	ParamsTotal    int64    `parquet:"params_total"`
 	ParamsNonEmbed int64    `parquet:"params_non_embedding"`
 	Exposure       string   `parquet:"exposure,dict"` // of the query language: "none", "pretraining", "tuning", "unknown"

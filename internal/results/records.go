@@ -53,7 +53,7 @@ func text(name string, at func(*Record) *string) column {
 
 func integer32(name string, at func(*Record) *int32) column {
 	return column{
-		name: name, typ: reflect.TypeFor[int32](),
+		name: name, typ: reflect.TypeFor[int32](), opts: ",dict",
 		get: func(r *Record) parquet.Value { return parquet.Int32Value(*at(r)) },
 		set: func(r *Record, v parquet.Value) { *at(r) = v.Int32() },
 	}
@@ -61,7 +61,7 @@ func integer32(name string, at func(*Record) *int32) column {
 
 func integer64(name string, at func(*Record) *int64) column {
 	return column{
-		name: name, typ: reflect.TypeFor[int64](),
+		name: name, typ: reflect.TypeFor[int64](), opts: ",dict",
 		get: func(r *Record) parquet.Value { return parquet.Int64Value(*at(r)) },
 		set: func(r *Record, v parquet.Value) { *at(r) = v.Int64() },
 	}
@@ -69,7 +69,7 @@ func integer64(name string, at func(*Record) *int64) column {
 
 func number(name string, at func(*Record) *float64) column {
 	return column{
-		name: name, typ: reflect.TypeFor[float64](),
+		name: name, typ: reflect.TypeFor[float64](), opts: ",dict",
 		get: func(r *Record) parquet.Value { return parquet.DoubleValue(*at(r)) },
 		set: func(r *Record, v parquet.Value) { *at(r) = v.Double() },
 	}
@@ -80,10 +80,8 @@ func textValue(s string) parquet.Value {
 	return parquet.ByteArrayValue(unsafe.Slice(unsafe.StringData(s), len(s)))
 }
 
-// languagesColumn is the one column that is a list.
-const languagesColumn = "training_languages"
-
-// The columns in file order. Axes stand between before and after.
+// The columns in file order. Axes stand between before and after. All have
+// dictionaries: records repeat themselves in every column.
 var (
 	before = []column{
 		text("cell", func(r *Record) *string { return &r.Cell }),
@@ -103,8 +101,7 @@ var (
 		number("value", func(r *Record) *float64 { return &r.Value }),
 		integer32("rank", func(r *Record) *int32 { return &r.Rank }),
 		text("training_set", func(r *Record) *string { return &r.TrainingSet }),
-		text("subset", func(r *Record) *string { return &r.Subset }),
-		{name: languagesColumn, typ: reflect.TypeFor[[]string](), opts: ",list"},
+		text("training_languages", func(r *Record) *string { return &r.Subset }),
 		integer32("diversity_richness", func(r *Record) *int32 { return &r.Richness }),
 		number("diversity_hill1", func(r *Record) *float64 { return &r.Hill1 }),
 		number("diversity_hill2", func(r *Record) *float64 { return &r.Hill2 }),
@@ -189,17 +186,8 @@ func NewRecordWriter(w io.Writer, axes []string) (*Writer[Record], error) {
 				row, free = free[n-1][:0], free[:n-1]
 			}
 			for i, c := range cols {
-				switch {
-				case c.name == languagesColumn && len(r.Languages) == 0:
-					row = append(row, parquet.Value{}.Level(0, 0, i))
-				case c.name == languagesColumn:
-					for k, l := range r.Languages {
-						row = append(row, textValue(l).Level(min(k, 1), 1, i))
-					}
-				default:
-					v := c.get(&r)
-					row = append(row, v.Level(0, v.DefinitionLevel(), i))
-				}
+				v := c.get(&r)
+				row = append(row, v.Level(0, v.DefinitionLevel(), i))
 			}
 			if rows = append(rows, row); len(rows) < batch {
 				return nil
@@ -341,8 +329,6 @@ func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, err 
 		var set func(row int, v parquet.Value)
 		kind := parquet.ByteArray
 		switch c.typ.Kind() {
-		case reflect.Slice:
-			set = languagesReader(records, intern)
 		case reflect.String:
 			set = func(row int, v parquet.Value) { *c.text(&records[row]) = intern.of(v.ByteArray()) }
 		default:
@@ -380,6 +366,14 @@ func decodeGroup(file *parquet.File, g parquet.RowGroup) (records []Record, err 
 		}
 		records[i].Axes = m
 	}
+	for i := range records {
+		switch r := &records[i]; {
+		case i > 0 && r.Subset == records[i-1].Subset:
+			r.Languages = records[i-1].Languages
+		case r.Subset != "":
+			r.Languages = strings.Fields(r.Subset)
+		}
+	}
 	return records, nil
 }
 
@@ -400,21 +394,6 @@ func (in interner) of(b []byte) string {
 	s := string(b)
 	in[s] = s
 	return s
-}
-
-// languagesReader collects the list of each row. Equal lists of rows that
-// follow one another are shared.
-func languagesReader(records []Record, intern interner) func(int, parquet.Value) {
-	return func(row int, v parquet.Value) {
-		if v.IsNull() {
-			return
-		}
-		r := &records[row]
-		r.Languages = append(r.Languages, intern.of(v.ByteArray()))
-		if row > 0 && len(r.Languages) > 0 && slices.Equal(r.Languages, records[row-1].Languages) {
-			r.Languages = slices.Clip(records[row-1].Languages)
-		}
-	}
 }
 
 // readColumn calls set with every value of a column of a row group and its row
