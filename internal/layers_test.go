@@ -67,6 +67,11 @@ func TestLayers(t *testing.T) {
 	for _, problem := range checkHouse(t, os.DirFS("..")) {
 		t.Error(problem)
 	}
+	for pkg := range layer {
+		if _, err := os.Stat(path.Join("..", pkg)); err != nil {
+			t.Errorf("layer names %s, which is gone", pkg)
+		}
+	}
 }
 
 // TestLayersCatch gives the checker one forbidden import of each kind.
