@@ -243,10 +243,10 @@ func (o Option) Check(v any) Diagnostics {
 	one = func(v any, path ...any) {
 		if f, ok := toFloat(v); ok {
 			if o.Min != nil && f < *o.Min {
-				bad(fmt.Sprintf("%q must be at least %v, got %v.", o.Name, *o.Min, f), path...)
+				bad(fmt.Sprintf("%q must be at least %s, got %s.", o.Name, plainNumber(*o.Min), plainNumber(f)), path...)
 			}
 			if o.Max != nil && f > *o.Max {
-				bad(fmt.Sprintf("%q must be at most %v, got %v.", o.Name, *o.Max, f), path...)
+				bad(fmt.Sprintf("%q must be at most %s, got %s.", o.Name, plainNumber(*o.Max), plainNumber(f)), path...)
 			}
 			if (o.Type == Int || o.Type == ListInt) && f != math.Trunc(f) {
 				bad(fmt.Sprintf("%q must be a whole number, got %v.", o.Name, f), path...)
@@ -275,6 +275,14 @@ func (o Option) Check(v any) Diagnostics {
 	}
 	one(v)
 	return out
+}
+
+// plainNumber prints a number without an exponent where it is short enough.
+func plainNumber(f float64) string {
+	if math.Abs(f) < 1e15 && (f == 0 || math.Abs(f) >= 1e-4) {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 func toFloat(v any) (float64, bool) {

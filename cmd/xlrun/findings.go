@@ -5,14 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/analysis"
+	"github.com/xlrun/xlrun/internal/cas"
 	"github.com/xlrun/xlrun/internal/report"
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/runner"
 	"github.com/xlrun/xlrun/internal/study"
+	"github.com/xlrun/xlrun/internal/workflow"
 )
 
 // design says in the analysis's words what the plan knows.
@@ -114,6 +117,13 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		{Name: "tables/", Value: "each table as CSV and LaTeX"},
 		{Name: "journal.parquet", Value: "when and where each step ran, and for how long"},
 	}}
+	st.Results = "sha256:" + filepath.Base(in.Records) // a blob is named by its digest
+	st.Software = []report.Fact{{Name: "xlrun", Value: workflow.Version}}
+	for _, s := range p.Steps {
+		if s.Stage == study.StageLoad {
+			st.Data = append(st.Data, report.Data{Name: strings.TrimPrefix(s.Block, "loader."), Component: s.Component.Name, Digest: string(sourcesDigest(s.Sources))})
+		}
+	}
 	for _, w := range p.Warnings {
 		st.Notes = append(st.Notes, analysis.Note{Code: "plan", Text: w.Summary + ": " + w.Detail, Warning: true})
 	}
@@ -152,6 +162,15 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		m.Name = strings.TrimPrefix(m.Name, "mixture.")
 	}
 	return st
+}
+
+// sourcesDigest names a set of source files by their names and contents.
+func sourcesDigest(sources []study.SourceDigest) cas.Digest {
+	var b strings.Builder
+	for _, s := range sources {
+		b.WriteString(string(s.Digest) + "  " + s.Name + "\n")
+	}
+	return cas.Sum([]byte(b.String()))
 }
 
 func components(p *study.Plan, st *report.Study) {

@@ -100,8 +100,8 @@ func (a *app) format(files []string, check bool) int {
 		if bytes.Equal(src, out) {
 			continue
 		}
-		_, _ = fmt.Fprintln(a.stdout, file)
 		if check {
+			_, _ = fmt.Fprintln(a.stdout, file)
 			if code == exitDone {
 				code = exitDiffers
 			}
@@ -111,6 +111,7 @@ func (a *app) format(files []string, check bool) int {
 			a.ui.Error(fmt.Errorf("format %s: %w", file, err))
 			return exitFailed
 		}
+		_, _ = fmt.Fprintln(a.stdout, file)
 	}
 	return code
 }

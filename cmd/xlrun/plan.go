@@ -23,6 +23,10 @@ that cannot be filled and pools that a target cannot fill are found here.`,
 			if !ok {
 				return exitUsage
 			}
+			if *dot && a.json {
+				return a.usageError("plan", "-json and -dot cannot both be printed")
+			}
+			s.readOnly = true
 			se, code := s.prepare(ctx, path, true)
 			if code != exitDone {
 				return code
@@ -32,7 +36,11 @@ that cannot be filled and pools that a target cannot fill are found here.`,
 			if code != exitDone {
 				return code
 			}
-			st, err := runner.Status(p, se.store)
+			var st *runner.StepStatus // nil: nothing is known to be there
+			var err error
+			if se.store != nil {
+				st, err = runner.Status(p, se.store)
+			}
 			if err != nil {
 				a.ui.Error(err)
 				return exitFailed
@@ -43,7 +51,7 @@ that cannot be filled and pools that a target cannot fill are found here.`,
 			case a.json:
 				err = terminal.WritePlanJSON(a.stdout, p, st)
 			default:
-				a.ui.Plan(terminal.PlanView{Plan: p, Status: st, Files: s.files, Start: a.again(), Changes: changes(p, st.ToRun)})
+				a.ui.Plan(terminal.PlanView{Plan: p, Status: st, Files: s.files, Start: a.again(), Changes: changes(p, st)})
 			}
 			if err != nil {
 				a.ui.Error(err)

@@ -38,7 +38,10 @@ the workflow or the command line is wrong; 130 interrupted.`,
 			if !ok {
 				return exitUsage
 			}
-			if *retries == 0 {
+			switch {
+			case *retries < 0:
+				return a.usageError("run", "-retries wants a number, 0 or more; got %d", *retries)
+			case *retries == 0:
 				*retries = -1 // the runner's word for none
 			}
 			return s.run(ctx, path, *force, *retries)
@@ -116,7 +119,10 @@ func keepSnapshot(p *study.Plan) error {
 }
 
 // changes says why steps have to run, where an earlier plan is known.
-func changes(p *study.Plan, toRun []*study.Step) []study.Change {
+func changes(p *study.Plan, st *runner.StepStatus) []study.Change {
+	if st == nil {
+		return nil
+	}
 	b, err := os.ReadFile(snapshotFile(p))
 	if err != nil {
 		return nil
@@ -125,5 +131,5 @@ func changes(p *study.Plan, toRun []*study.Step) []study.Change {
 	if err != nil {
 		return nil
 	}
-	return study.Explain(old, toRun)
+	return study.Explain(old, st.ToRun)
 }

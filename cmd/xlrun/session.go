@@ -17,6 +17,7 @@ import (
 
 	"github.com/xlrun/xlrun/internal/cas"
 	"github.com/xlrun/xlrun/internal/pluginhost"
+	"github.com/xlrun/xlrun/internal/report"
 	"github.com/xlrun/xlrun/internal/runner"
 	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/internal/workflow"
@@ -28,12 +29,15 @@ type studyFlags struct {
 	inputs   []workflow.Input
 	files    map[string]*hcl.File
 	mistakes hcl.Diagnostics
-	filters  []study.Filter
-	store    string
-	workers  int
-	threads  int
-	memory   int
-	external []pluginhost.Spec
+
+	fileMistakes hcl.Diagnostics // in variable files
+	filters      []study.Filter
+	store        string
+	workers      int
+	threads      int
+	memory       int
+	external     []pluginhost.Spec
+	readOnly     bool // do without a store that cannot be opened
 }
 
 func newStudyFlags(a *app, fs *flag.FlagSet) *studyFlags {
@@ -53,9 +57,7 @@ func newStudyFlags(a *app, fs *flag.FlagSet) *studyFlags {
 		for name, f := range files {
 			s.files[name] = f
 		}
-		if diags.HasErrors() {
-			return errors.New(diags.Error())
-		}
+		s.fileMistakes = append(s.fileMistakes, diags...)
 		s.inputs = append(s.inputs, in...)
 		return nil
 	})
@@ -91,7 +93,7 @@ func (s *studyFlags) read(path string) *workflow.Workflow {
 	for name, f := range files {
 		s.files[name] = f
 	}
-	s.mistakes = workflow.Tidy(diags)
+	s.mistakes = workflow.Tidy(append(s.fileMistakes, diags...))
 	return w
 }
 
@@ -146,6 +148,12 @@ func (s *studyFlags) open(ctx context.Context, w *workflow.Workflow, withStore b
 		}
 		s.external = append(s.external, spec)
 	}
+	for _, n := range []int{s.workers, s.threads, s.memory} {
+		if n < 0 || n > 1<<20 {
+			s.a.ui.Error(fmt.Errorf("-workers, -threads and -memory want a number, 1 or more; got %d", n))
+			return nil, exitUsage
+		}
+	}
 	if s.workers == 0 {
 		s.workers = runtime.GOMAXPROCS(0)
 	}
@@ -159,12 +167,22 @@ func (s *studyFlags) open(ctx context.Context, w *workflow.Workflow, withStore b
 	}
 	logs := ""
 	if withStore {
-		if se.store, err = cas.Open(s.store); err != nil {
-			s.a.ui.Error(err, "choose another place with -store, or free some space")
-			return nil, exitFailed
+		if s.store == "" {
+			s.a.ui.Error(errors.New("-store is empty"), "name a directory, or leave -store out for .xlrun/store")
+			return nil, exitUsage
 		}
-		logs = filepath.Join(s.store, "logs")
+		se.store, err = cas.Open(s.store)
+		switch {
+		case err == nil:
+			logs = filepath.Join(s.store, "logs")
+		case s.readOnly:
+			s.a.ui.Printf("The store %s cannot be opened (%v): planned as if it were empty.\n", s.store, err)
+		default:
+			s.a.ui.Error(err, "choose another place with -store, or free some space")
+			return nil, exitUsage
+		}
 	}
+
 	se.host, err = pluginhost.New(pluginhost.Config{Plugins: append(specs, s.external...), Logger: logger, LogDir: logs, Threads: s.threads, MemoryMiB: s.memory})
 	if err != nil {
 		s.a.ui.Error(err)
@@ -190,7 +208,7 @@ func (se *session) close() {
 
 // plan makes the plan and prints what is wrong.
 func (se *session) plan(ctx context.Context, validateOnly, force bool) (*study.Plan, int) {
-	opts := study.Options{Only: se.filters, ValidateOnly: validateOnly}
+	opts := study.Options{Only: se.filters, ValidateOnly: validateOnly, Report: fmt.Sprintf("%d %s", report.Revision, report.BundleDigest())}
 	if se.store != nil && !force {
 		opts.Done = func(recipe cas.Digest) bool { return runner.Recorded(se.store, recipe) }
 	}

@@ -29,6 +29,8 @@ type Options struct {
 	// Done reports whether a step's result is already in the store. Its
 	// feasibility needs no check then. Nil: nothing is.
 	Done func(recipe cas.Digest) bool
+	// Report identifies the code that renders the report.
+	Report string
 	// ValidateOnly stops before sources are read: the plan has no steps.
 	ValidateOnly bool
 }
@@ -45,6 +47,7 @@ func New(ctx context.Context, w *workflow.Workflow, cat Catalog, opts Options) (
 		diags = append(diags, d...)
 	}
 	b := newBuilder(ctx, w, g, cat, opts)
+	b.full = full
 	b.plan = &Plan{Name: w.Name, Title: w.Title, Question: w.Question, Inputs: w.Inputs(), Partial: only != nil, Only: filterText(opts.Only)}
 	for _, x := range w.Axes {
 		a := Axis{Name: x.Name, Role: x.Role}
@@ -98,7 +101,8 @@ type declared struct {
 type builder struct {
 	ctx   context.Context
 	w     *workflow.Workflow
-	g     *grid
+	g     *grid // what the filter leaves
+	full  *grid // without a filter: what collecting references see
 	cat   Catalog
 	opts  Options
 	plan  *Plan
@@ -113,7 +117,8 @@ type builder struct {
 	texts      map[cas.Digest]*collection.Texts
 	looked     map[string]bool // languages already checked
 	available  map[string]*collection.Pairs
-	languages  map[cas.Digest][]string // of a load's queries or documents
+	languages  map[cas.Digest][]string   // of a load's queries or documents
+	drawn      map[string]map[string]int // mixture and axes other than draws → sets of languages
 
 	loads, mixes, models map[*instance]*Step
 	pools                map[*instance][]*Step
@@ -125,7 +130,7 @@ func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog,
 		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
 		configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
 		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
-		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{},
+		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, drawn: map[string]map[string]int{},
 	}
 }
 
@@ -141,7 +146,7 @@ func (b *builder) declare() {
 		c, info, ok := b.cat.Component(kind, blk.Component)
 		if !ok {
 			names := b.cat.Names(kind)
-			b.add(errorAt(blk.Range, "Unknown component", "There is no %s %q; there are %s.%s Others come with plugin blocks in xlrun { }.", kind, blk.Component, strings.Join(names, ", "), sdk.DidYouMean(blk.Component, names)))
+			b.add(errorAt(blk.Range, "Unknown component", "There is no %s %q; those there are: %s.%s Others come with plugin blocks in xlrun { }.", kind, blk.Component, strings.Join(names, ", "), sdk.DidYouMean(blk.Component, names)))
 			continue
 		}
 		d := &declared{Component: c, info: info}
@@ -222,7 +227,137 @@ func (b *builder) build(full *grid) {
 	each("encoder", b.train)
 	each("task", b.pool)
 	each("retrieval", b.retrieve)
+	b.unused()
+	b.prune()
+	b.sameCells()
 	b.baselines()
+}
+
+// noteDraw remembers which languages a mixture instance drew.
+func (b *builder) noteDraw(in *instance, m *Mixture) {
+	if m == nil {
+		return
+	}
+	a := in.block.Args["languages"]
+	var rest []int
+	draws := false
+	for _, x := range a.Axes {
+		if b.w.Axes[x].Role == workflow.RoleDraw {
+			draws = true
+		} else {
+			rest = append(rest, x)
+		}
+	}
+	if !draws {
+		return
+	}
+	k := in.block.Address() + "\x00" + key(rest, in.point)
+	if b.drawn[k] == nil {
+		b.drawn[k] = map[string]int{}
+	}
+	b.drawn[k][strings.Join(m.Languages, " ")]++
+}
+
+// drawsDiffer refuses draws that all take the same languages, however the
+// workflow came by them.
+func (b *builder) drawsDiffer(blk *workflow.Block, a *workflow.Arg) {
+	for k, sets := range b.drawn {
+		if !strings.HasPrefix(k, blk.Address()+"\x00") || len(sets) != 1 {
+			continue
+		}
+		for set, n := range sets {
+			if n > 1 {
+				b.add(errorAt(a.Expr.Range(), "Draws are all alike", "All %d draws take the same languages (%s): they repeat nothing and tell nothing about other languages. Offer more candidates, draw fewer, or leave the draw out of the expression.", n, set))
+			}
+		}
+	}
+}
+
+// unused warns of blocks that nothing refers to.
+func (b *builder) unused() {
+	used := map[*workflow.Block]bool{}
+	for _, blk := range b.w.Blocks {
+		for _, r := range blk.Refs {
+			for _, t := range r.AllTargets() {
+				used[t] = true
+			}
+		}
+		if blk.Train != nil {
+			for _, r := range blk.Train.Refs {
+				for _, t := range r.AllTargets() {
+					used[t] = true
+				}
+			}
+		}
+	}
+	for _, blk := range b.w.Blocks {
+		if blk.Type != "retrieval" && !used[blk] {
+			b.add(warnAt(blk.Range, "Unused block", "Nothing refers to %s: it is not part of the study.", blk.Address()))
+		}
+	}
+}
+
+// prune removes the steps that no cell needs.
+func (b *builder) prune() {
+	need := map[*Step]bool{}
+	var visit func(s *Step)
+	visit = func(s *Step) {
+		if need[s] {
+			return
+		}
+		need[s] = true
+		for _, in := range s.Inputs {
+			visit(in.Step)
+		}
+		for _, a := range s.After {
+			visit(a)
+		}
+	}
+	for _, c := range b.plan.Cells {
+		for _, r := range c.Runs {
+			visit(r.Measure)
+		}
+	}
+	b.plan.Steps = slices.DeleteFunc(b.plan.Steps, func(s *Step) bool { return !need[s] })
+	if len(b.plan.Cells) == 0 && !b.diags.HasErrors() {
+		b.add(&hcl.Diagnostic{Severity: hcl.DiagError, Summary: "No cells", Detail: "The grid is empty: no retrieval has an instance. Look at the \"when\" arguments" + map[bool]string{true: " and at -only.", false: "."}[b.plan.Partial]})
+	}
+}
+
+// sameCells warns where cells of one retrieval and encoder are one computation
+// under several names: an axis that changes nothing makes no replicates.
+func (b *builder) sameCells() {
+	first := map[string]*Cell{}
+	same := map[string]int{}
+	var order []string
+	for _, c := range b.plan.Cells {
+		k := c.Retrieval + "\x00" + c.Encoder + "\x00" + string(c.ID)
+		if first[k] == nil {
+			first[k] = c
+			continue
+		}
+		var axes []string
+		for name, v := range c.Axes {
+			if first[k].Axes[name] != v {
+				axes = append(axes, name)
+			}
+		}
+		slices.Sort(axes)
+		what := c.Retrieval + "\x00" + c.Encoder + "\x00" + strings.Join(axes, ", ")
+		if same[what] == 0 {
+			order = append(order, what)
+		}
+		same[what]++
+	}
+	for _, what := range order {
+		p := strings.Split(what, "\x00")
+		blk := b.w.Block("retrieval." + p[0])
+		if p[2] == "" {
+			b.add(warnAt(blk.Range, "Cells that are the same", "%d cells of %s with encoder %s repeat another: two alternatives compute the same.", same[what], blk.Address(), p[1]))
+			continue
+		}
+		b.add(warnAt(blk.Range, "Cells that are the same", "%d cells of %s with encoder %s repeat another: axis %s changes nothing there. What is equal is computed once and is no replicate.", same[what], blk.Address(), p[1], p[2]))
+	}
 }
 
 // config returns the decoded arguments of a component instance; each distinct
@@ -450,13 +585,18 @@ func (b *builder) inspect(s *Step) *sdk.Inspection {
 // mixture reads the arguments of a mixture instance.
 func (b *builder) mixture(in *instance) (*Mixture, bool) {
 	h := &hostArgs{b: in.block, p: in.point}
+	h.present("languages", "pivot", "pairs", "seed")
+	if h.diags.HasErrors() {
+		b.diags = append(b.diags, h.diags...)
+		return nil, false
+	}
 	m := &Mixture{
 		Languages: slices.Sorted(slices.Values(h.strings("languages"))),
 		Pivot:     h.str("pivot", ""),
 		Pairs:     h.integer("pairs", 0, 1),
 		Share:     h.str("share", collection.ShareEven, collection.ShareEven, collection.ShareExponent, collection.ShareWeights),
 		Pairing:   h.str("pairing", collection.PairingAligned, collection.PairingAligned, collection.PairingShuffled),
-		Kinds:     slices.Sorted(slices.Values(h.strings("kinds"))),
+		Kinds:     slices.Compact(slices.Sorted(slices.Values(h.strings("kinds")))),
 	}
 	if p := h.plain("exponent"); p != nil {
 		f, ok := p.(float64)
@@ -479,6 +619,10 @@ func (b *builder) mixture(in *instance) (*Mixture, bool) {
 				ok = false
 			}
 			m.Weights[lang] = f
+			b.language(h, "weights", lang)
+		}
+		if m.Share != collection.ShareWeights {
+			h.fail("weights", "Unused argument", `"weights" needs share = "weights".`)
 		}
 		if !ok {
 			h.fail("weights", "Invalid value", `"weights" is a map from language to a positive number.`)
@@ -537,6 +681,7 @@ func (b *builder) mix(in *instance) {
 		}
 		inputs = append(inputs, Input{"pairs", s, "pairs"})
 	}
+	b.noteDraw(in, m)
 	excluded := b.excluded(in.block)
 	for _, s := range excluded {
 		inputs = append(inputs, Input{"exclude_queries", s, "queries"}, Input{"exclude_corpus", s, "corpus"})
@@ -560,7 +705,10 @@ func (b *builder) excluded(blk *workflow.Block) []*Step {
 	}
 	var out []*Step
 	for _, t := range r.AllTargets() {
-		for _, in := range b.g.instances(t) {
+		for _, in := range b.full.instances(t) {
+			if b.loads[in] == nil {
+				b.load(in)
+			}
 			if s := b.loads[in]; s != nil && !slices.Contains(out, s) {
 				out = append(out, s)
 			}
@@ -639,6 +787,7 @@ func (b *builder) sampleSizes() {
 		if blk.Type != "mixture" || a == nil {
 			continue
 		}
+		b.drawsDiffer(blk, a)
 		draws := false
 		for _, x := range a.Axes {
 			draws = draws || b.w.Axes[x].Role == workflow.RoleDraw
@@ -707,6 +856,11 @@ type taskArgs struct {
 
 func (b *builder) task(in *instance) (taskArgs, bool) {
 	h := &hostArgs{b: in.block, p: in.point}
+	h.present("query_language", "corpus_language")
+	if h.diags.HasErrors() {
+		b.diags = append(b.diags, h.diags...)
+		return taskArgs{seeds: []int64{1}}, false
+	}
 	t := taskArgs{Pool: Pool{QueryLanguage: h.str("query_language", ""), CorpusLanguage: h.str("corpus_language", "")}, seeds: []int64{1}}
 	if t.QueryLanguage != "" {
 		b.language(h, "query_language", t.QueryLanguage)
@@ -1092,7 +1246,7 @@ func (b *builder) results() {
 	report := b.step(Step{
 		Stage: StageReport, Label: "report", Weight: 20,
 		Inputs: []Input{{"summary", analyse, "summary"}, {"records", collect, "records"}},
-	}, map[string]any{"name": b.plan.Name, "components": b.componentsUsed(), "warnings": b.warningTexts()})
+	}, map[string]any{"name": b.plan.Name, "renderer": b.opts.Report, "components": b.componentsUsed(), "warnings": b.warningTexts()})
 	b.plan.Collect, b.plan.Analyse, b.plan.Report = collect, analyse, report
 }
 

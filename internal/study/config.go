@@ -235,6 +235,26 @@ func (h *hostArgs) str(name, def string, enum ...string) string {
 	return s
 }
 
+// present refuses required arguments that are written but null or empty.
+func (h *hostArgs) present(names ...string) {
+	for _, name := range names {
+		a := h.b.Args[name]
+		if a == nil || a.Failed(h.p) {
+			continue
+		}
+		v, d := a.Value(h.p)
+		if d.HasErrors() || v == cty.NilVal || !v.IsWhollyKnown() {
+			continue
+		}
+		switch {
+		case v.IsNull():
+			h.fail(name, "Missing required argument", "%q is null: null counts as left out, and it is required.", name)
+		case v.Type() == cty.String && strings.TrimSpace(v.AsString()) == "":
+			h.fail(name, "Empty argument", "%q is empty.", name)
+		}
+	}
+}
+
 // integer reads a whole number of at least least.
 func (h *hostArgs) integer(name string, def, least int) int {
 	p := h.plain(name)

@@ -102,7 +102,7 @@ func Explain(old *Snapshot, toRun []*Step) []Change {
 		}
 	}
 	if inputs > 0 {
-		out = append(out, Change{Text: "because what they are made from changed", Steps: inputs})
+		out = append(out, Change{Text: "because what they are made from runs again", Steps: inputs})
 	}
 	if lost > 0 {
 		out = append(out, Change{Text: "never finished, or no longer in the store", Steps: lost})

@@ -3,6 +3,7 @@ package terminal
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"strings"
 	"testing"
 
@@ -99,4 +100,12 @@ func TestPlanDOT(t *testing.T) {
 		t.Fatal(err)
 	}
 	golden(t, "plan.dot", b.String())
+}
+
+// A study of one cell has no axes: its table of axes is empty.
+func TestPlanWithoutAxes(t *testing.T) {
+	u := newUI(stream{w: io.Discard}, stream{w: io.Discard}, Options{Env: func(string) string { return "" }})
+	if got := u.paint(&u.out).table(2, nil, []int{2}, 3); got != nil {
+		t.Errorf("got %q", got)
+	}
 }

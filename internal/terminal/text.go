@@ -249,6 +249,9 @@ func (p painter) table(gap int, rows []row, rightAligned []int, drop ...int) []s
 	for _, r := range rows {
 		n = max(n, len(r))
 	}
+	if n == 0 {
+		return nil
+	}
 	const indent = 2
 	isRight, gone := make([]bool, n), make([]bool, n)
 	for _, i := range rightAligned {

@@ -59,13 +59,26 @@ func (a *Arg) Value(p Point) (cty.Value, hcl.Diagnostics) {
 	}
 	if d.HasErrors() {
 		a.fail(key)
-		return cty.NilVal, d
+		return cty.NilVal, withoutStacks(d)
 	}
 	if a.cache == nil {
 		a.cache = map[string]cty.Value{}
 	}
 	a.cache[key] = v
 	return v, d
+}
+
+// withoutStacks cuts the trace of the Go program from what a library function
+// says that failed on values it was not made for.
+func withoutStacks(diags hcl.Diagnostics) hcl.Diagnostics {
+	for i, d := range diags {
+		if before, _, found := strings.Cut(d.Detail, "panic in function implementation"); found {
+			cut := *d
+			cut.Detail = before + "the function cannot take these values."
+			diags[i] = &cut
+		}
+	}
+	return diags
 }
 
 // Failed reports whether evaluation failed at a point.
@@ -175,11 +188,12 @@ func Tidy(diags hcl.Diagnostics) hcl.Diagnostics {
 	}
 	for i, others := range more {
 		joined := *out[i]
-		joined.Detail += fmt.Sprintf("\nThe same holds %d more times here, with other values.", len(others))
-		if len(others) == 1 {
-			for o := range others {
-				joined.Detail = out[i].Detail + "\n" + o
+		if len(others) <= 4 {
+			for _, o := range keys(others) {
+				joined.Detail += "\n" + o
 			}
+		} else {
+			joined.Detail += fmt.Sprintf("\nThe same holds %d more times here, with other values.", len(others))
 		}
 		out[i] = &joined
 	}

@@ -79,13 +79,22 @@ func (w *Workflow) readEstimand(x hclsyntax.Expression) (*Estimand, hcl.Diagnost
 	case *hclsyntax.UnaryOpExpr:
 		if x.Op == hclsyntax.OpNegate {
 			e, diags := w.readEstimand(x.Val)
-			return &Estimand{Op: "neg", Left: e}, diags
+			if diags.HasErrors() {
+				return nil, diags
+			}
+			return fold(&Estimand{Op: "neg", Left: e}), diags
 		}
 	case *hclsyntax.BinaryOpExpr:
 		if op := operations[x.Op]; op != "" {
 			l, diags := w.readEstimand(x.LHS)
 			r, d := w.readEstimand(x.RHS)
-			return &Estimand{Op: op, Left: l, Right: r}, append(diags, d...)
+			if diags = append(diags, d...); diags.HasErrors() {
+				return nil, diags
+			}
+			if op == "/" && !r.hasCall() && r.Num == 0 {
+				return nil, append(diags, diag(x.RHS.Range(), "Division by zero", "An estimand cannot be divided by 0."))
+			}
+			return fold(&Estimand{Op: op, Left: l, Right: r}), diags
 		}
 	}
 	v, diags := w.constant(&hclsyntax.Attribute{Name: "holds", Expr: x, SrcRange: x.Range()}, "a number in a claim")
@@ -94,10 +103,34 @@ func (w *Workflow) readEstimand(x hclsyntax.Expression) (*Estimand, hcl.Diagnost
 	}
 	p, err := Plain(v)
 	f, ok := p.(float64)
-	if err != nil || !ok {
+	if err != nil {
+		return nil, append(diags, diag(x.Range(), "Unusable number", "%s.", err))
+	}
+	if !ok {
 		return nil, append(diags, diag(x.Range(), "Not an estimand", "A claim compares estimands (%s) and numbers; this is %s.", strings.Join(keys(estimands), ", "), describe(v)))
 	}
 	return &Estimand{Num: f}, diags
+}
+
+// fold computes an operation on numbers.
+func fold(e *Estimand) *Estimand {
+	if e.hasCall() {
+		return e
+	}
+	out := &Estimand{}
+	switch e.Op {
+	case "neg":
+		out.Num = -e.Left.Num
+	case "+":
+		out.Num = e.Left.Num + e.Right.Num
+	case "-":
+		out.Num = e.Left.Num - e.Right.Num
+	case "*":
+		out.Num = e.Left.Num * e.Right.Num
+	case "/":
+		out.Num = e.Left.Num / e.Right.Num
+	}
+	return out
 }
 
 func (w *Workflow) readCall(x *hclsyntax.FunctionCallExpr, bounds [2]int) (*Estimand, hcl.Diagnostics) {

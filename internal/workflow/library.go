@@ -202,6 +202,9 @@ var sumFunc = function.New(&function.Spec{
 		total := new(big.Float).SetPrec(512)
 		for it := args[0].ElementIterator(); it.Next(); {
 			_, v := it.Element()
+			if v.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "the list holds null")
+			}
 			total.Add(total, v.AsBigFloat())
 		}
 		return cty.NumberVal(total), nil
@@ -218,13 +221,18 @@ var subtractFunc = function.New(&function.Spec{
 		drop := map[string]bool{}
 		for _, l := range args[1:] {
 			for it := l.ElementIterator(); it.Next(); {
-				_, v := it.Element()
-				drop[v.AsString()] = true
+				if _, v := it.Element(); !v.IsNull() {
+					drop[v.AsString()] = true
+				}
 			}
 		}
 		var out []cty.Value
 		for it := args[0].ElementIterator(); it.Next(); {
-			if _, v := it.Element(); !drop[v.AsString()] {
+			_, v := it.Element()
+			if v.IsNull() {
+				return cty.NilVal, function.NewArgErrorf(0, "the list holds null")
+			}
+			if !drop[v.AsString()] {
 				out = append(out, v)
 			}
 		}
@@ -250,7 +258,7 @@ func (l *library) sampleFunc() function.Function {
 			if acc != big.Exact || n < 0 {
 				return cty.NilVal, function.NewArgErrorf(1, "n must be a whole number, 0 or more")
 			}
-			order, err := seededOrder(args[0], args[2])
+			order, err := seededOrder(args[0], args[2], 2)
 			if err != nil {
 				return cty.NilVal, err
 			}
@@ -282,7 +290,7 @@ var shuffleFunc = function.New(&function.Spec{
 	Params:      []function.Parameter{{Name: "list", Type: cty.List(cty.String)}, {Name: "seed", Type: cty.DynamicPseudoType}},
 	Type:        function.StaticReturnType(cty.List(cty.String)),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
-		order, err := seededOrder(args[0], args[1])
+		order, err := seededOrder(args[0], args[1], 1)
 		if err != nil || len(order) == 0 {
 			return cty.ListValEmpty(cty.String), err
 		}
@@ -290,10 +298,12 @@ var shuffleFunc = function.New(&function.Spec{
 	},
 })
 
-func seededOrder(list, seed cty.Value) ([]cty.Value, error) {
+// seededOrder orders a list; seedArg is the index of the seed among the
+// arguments, for messages.
+func seededOrder(list, seed cty.Value, seedArg int) ([]cty.Value, error) {
 	canon, err := SeedText(seed)
 	if err != nil {
-		return nil, function.NewArgError(1, err)
+		return nil, function.NewArgError(seedArg, err)
 	}
 	type keyed struct {
 		key [32]byte

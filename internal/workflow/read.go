@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -108,6 +109,9 @@ func (w *Workflow) read(bodies []*hclsyntax.Body, given []Input) hcl.Diagnostics
 func (w *Workflow) readSettings(blocks []*hclsyntax.Block) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for i, b := range blocks {
+		if len(b.Labels) > 0 {
+			diags = append(diags, diag(b.DefRange(), "Unexpected label", "xlrun takes no label, got %q.", b.Labels[0]))
+		}
 		if i > 0 {
 			diags = append(diags, diag(b.DefRange(), "Second xlrun block", "One xlrun block is allowed; the first is at %s.", place(blocks[0].DefRange())))
 		}
@@ -171,6 +175,9 @@ func (w *Workflow) readPlugin(b *hclsyntax.Block) hcl.Diagnostics {
 func (w *Workflow) readStudy(blocks []*hclsyntax.Block) hcl.Diagnostics {
 	var diags hcl.Diagnostics
 	for i, b := range blocks {
+		if len(b.Labels) > 0 {
+			diags = append(diags, diag(b.DefRange(), "Unexpected label", "study takes no label, got %q.", b.Labels[0]))
+		}
 		if i > 0 {
 			diags = append(diags, diag(b.DefRange(), "Second study block", "One study block is allowed; the first is at %s.", place(blocks[0].DefRange())))
 		}
@@ -256,6 +263,9 @@ func (w *Workflow) readAxisValue(x *Axis, b *hclsyntax.Block) hcl.Diagnostics {
 	if diags.HasErrors() {
 		return diags
 	}
+	if strings.TrimSpace(b.Labels[0]) == "" {
+		return hcl.Diagnostics{diag(b.DefRange(), "Empty axis value", "Axis %q has a value without a name.", x.Name)}
+	}
 	for _, v := range x.Values {
 		if v.Label == b.Labels[0] {
 			return hcl.Diagnostics{diag(b.DefRange(), "Axis value defined twice", "Axis %q already has a value %q.", x.Name, v.Label)}
@@ -307,6 +317,14 @@ func (w *Workflow) readAxisList(x *Axis, attr *hclsyntax.Attribute) hcl.Diagnost
 	for it := v.ElementIterator(); it.Next(); {
 		_, e := it.Element()
 		label, err := Label(e)
+		switch {
+		case err != nil && !e.IsNull() && e.Type() == cty.Number:
+			diags = append(diags, diag(rng, "Unusable number", "Axis %q: %s.", x.Name, err))
+			continue
+		case err == nil && strings.TrimSpace(label) == "":
+			diags = append(diags, diag(rng, "Empty axis value", "Axis %q has an empty value: results could not name it.", x.Name))
+			continue
+		}
 		if err != nil || e.IsNull() {
 			diags = append(diags, diag(rng, "Wrong type", "values wants a list of numbers or strings; it holds %s. Named objects are written as value \"name\" blocks.", describe(e)))
 			continue
@@ -369,7 +387,7 @@ func (w *Workflow) readBlock(b *Block, spec blockSpec) (args []*Arg, diags hcl.D
 		attr := b.Body.Attributes[name]
 		as, known := spec.args[name]
 		switch {
-		case name == "when":
+		case name == "when" && b.Type != "train":
 			a, d := w.newArg(name, attr.Expr, attr.SrcRange)
 			diags = append(diags, d...)
 			b.When, args = a, append(args, a)
@@ -386,10 +404,8 @@ func (w *Workflow) readBlock(b *Block, spec blockSpec) (args []*Arg, diags hcl.D
 			diags = append(diags, unsupported(attr.NameRange, name, append(keys(spec.args), "when")))
 		}
 	}
-	for _, name := range keys(spec.args) {
-		if _, ok := b.Body.Attributes[name]; !ok && spec.args[name].required {
-			diags = append(diags, diag(b.Range, "Missing required argument", "%s needs the argument %q.", b.Title(), name))
-		}
+	if d := missingArgs(b.Title(), b.Range, b.Body, spec.args); d != nil {
+		diags = append(diags, d)
 	}
 	for _, n := range b.Body.Blocks {
 		if b.Type != "encoder" || n.Type != "train" {
@@ -407,6 +423,9 @@ func (w *Workflow) readBlock(b *Block, spec blockSpec) (args []*Arg, diags hcl.D
 		if b.Train != nil {
 			diags = append(diags, diag(n.DefRange(), "Second train block", "An encoder is trained once."))
 			continue
+		}
+		if len(n.Labels) > 0 {
+			diags = append(diags, diag(n.DefRange(), "Unexpected label", "train takes no label, got %q.", n.Labels[0]))
 		}
 		b.Train = &Block{Type: "train", Component: b.Component, Name: b.Name, Body: n.Body, Range: n.DefRange(), Args: map[string]*Arg{}, Refs: map[string]*Ref{}}
 		a, d := w.readBlock(b.Train, trainSpec)
@@ -530,15 +549,30 @@ func (w *Workflow) analysisRef(attr *hclsyntax.Attribute) (*Analysis, *hcl.Diagn
 
 func missing(b *hclsyntax.Block, args map[string]argSpec) hcl.Diagnostics {
 	var diags hcl.Diagnostics
-	for _, name := range keys(args) {
-		if _, ok := b.Body.Attributes[name]; !ok && args[name].required {
-			diags = append(diags, diag(b.DefRange(), "Missing required argument", "%s %q needs the argument %q.", b.Type, b.Labels[0], name))
-		}
+	if d := missingArgs(fmt.Sprintf("%s %q", b.Type, b.Labels[0]), b.DefRange(), b.Body, args); d != nil {
+		diags = append(diags, d)
 	}
 	for _, n := range b.Body.Blocks {
 		diags = append(diags, diag(n.DefRange(), "Unsupported block type", "Blocks of type %q are not expected here.", n.Type))
 	}
 	return diags
+}
+
+// missingArgs names all required arguments that a block lacks.
+func missingArgs(title string, rng hcl.Range, body *hclsyntax.Body, args map[string]argSpec) *hcl.Diagnostic {
+	var names []string
+	for _, name := range keys(args) {
+		if _, ok := body.Attributes[name]; !ok && args[name].required {
+			names = append(names, strconv.Quote(name))
+		}
+	}
+	switch len(names) {
+	case 0:
+		return nil
+	case 1:
+		return diag(rng, "Missing required argument", "%s needs the argument %s.", title, names[0])
+	}
+	return diag(rng, "Missing required arguments", "%s needs the arguments %s and %s.", title, strings.Join(names[:len(names)-1], ", "), names[len(names)-1])
 }
 
 func oneLabel(b *hclsyntax.Block, what string) hcl.Diagnostics {

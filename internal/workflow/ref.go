@@ -84,7 +84,7 @@ func (e *refExpr) at(p Point) (*Block, hcl.Diagnostics) {
 		return nil, diags
 	}
 	if v.IsNull() || v.Type() != cty.Bool {
-		return nil, append(diags, typeError(e.cond, "true or false", v))
+		return nil, append(diags, diag(e.cond.Expr.Range(), "Wrong type", "A condition must be true or false, got %s.", describe(v)))
 	}
 	if v.True() {
 		return e.yes.at(p)
@@ -103,6 +103,10 @@ func (w *Workflow) newRef(name string, spec argSpec, expr hclsyntax.Expression, 
 		case *hclsyntax.ParenthesesExpr:
 			return one(x.Expression)
 		case *hclsyntax.ConditionalExpr:
+			if spec.collect {
+				diags = append(diags, diag(x.Range(), "Condition in a collecting reference", "%q sees every instance at once, so nothing can be decided per instance here.", name))
+				return nil
+			}
 			cond, d := w.newArg(name, x.Condition, x.Condition.Range())
 			diags = append(diags, d...)
 			conds = append(conds, cond)

@@ -57,7 +57,7 @@ func FlagInput(s, dir string) (Input, error) {
 func FileInputs(path string) ([]Input, map[string]*hcl.File, hcl.Diagnostics) {
 	src, err := os.ReadFile(path)
 	if err != nil {
-		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unreadable variable file", Detail: err.Error() + "."}}
+		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unreadable variable file", Detail: sentence(err)}}
 	}
 	f, diags := hclsyntax.ParseConfig(src, path, hcl.InitialPos)
 	files := map[string]*hcl.File{path: f}
@@ -206,6 +206,10 @@ func (w *Workflow) decideVariables(given []Input) hcl.Diagnostics {
 		if v.defaults != nil && !val.IsNull() {
 			val = v.defaults.Apply(val)
 		}
+		if extra := unknownAttribute(val, v.typ); extra != "" {
+			diags = append(diags, diag(rng, "Unknown attribute", "The variable %q has no attribute %q.%s", name, extra, sdk.DidYouMean(extra, keys(v.typ.AttributeTypes()))))
+			continue
+		}
 		conv, err := convert.Convert(val, v.typ)
 		if err != nil {
 			diags = append(diags, diag(rng, "Wrong type", "The variable %q wants %s: %s.", name, v.typeName(), err))
@@ -218,6 +222,20 @@ func (w *Workflow) decideVariables(given []Input) hcl.Diagnostics {
 		diags = append(diags, w.validate(v, conv)...)
 	}
 	return diags
+}
+
+// unknownAttribute returns an attribute of val that an object type does not
+// have: converting would drop it without a word.
+func unknownAttribute(val cty.Value, typ cty.Type) string {
+	if val == cty.NilVal || val.IsNull() || !typ.IsObjectType() || !val.Type().IsObjectType() {
+		return ""
+	}
+	for _, name := range keys(val.Type().AttributeTypes()) {
+		if !typ.HasAttribute(name) {
+			return name
+		}
+	}
+	return ""
 }
 
 func (v *variable) typeName() string {
@@ -242,6 +260,9 @@ func (v *variable) parse(in Input) (cty.Value, hcl.Range, hcl.Diagnostics) {
 		if val, d := expr.Value(nil); !d.HasErrors() {
 			return val, at, nil
 		}
+	}
+	if v.typ == cty.DynamicPseudoType {
+		return cty.StringVal(in.Raw), at, nil // a bare word, for a variable of any type
 	}
 	return cty.NilVal, at, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Wrong value", Detail: fmt.Sprintf("%s gives %q for the variable %q, which wants %s. Lists are written ["+`"a", "b"`+"], and quotes need care in the shell.", in.From, in.Raw, in.Name, v.typeName())}}
 }

@@ -14,11 +14,13 @@
 package workflow
 
 import (
+	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
 	"sort"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclparse"
@@ -138,6 +140,9 @@ func Load(path string, given []Input) (w *Workflow, files map[string]*hcl.File, 
 	if err != nil {
 		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "No workflow", Detail: err.Error()}}
 	}
+	if !usableName(name) {
+		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "Unusable name", Detail: fmt.Sprintf("A workflow named %q would have its results where others lie. Rename %s.", name, path)}}
+	}
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, nil, hcl.Diagnostics{{Severity: hcl.DiagError, Summary: "No workflow", Detail: err.Error()}}
@@ -217,12 +222,37 @@ func sources(path string) (files []string, dir, name string, err error) {
 	return files, path, filepath.Base(abs), nil
 }
 
+// usableName reports whether results can lie in a directory of that name,
+// beside the store.
+func usableName(name string) bool {
+	return name != "" && name[0] != '.' && name != "store"
+}
+
+func sentence(err error) string { return strings.TrimSuffix(err.Error(), ".") + "." }
+
 func checkEncoding(path string, src []byte) *hcl.Diagnostic {
 	switch {
 	case len(src) >= 2 && (src[0] == 0xff && src[1] == 0xfe || src[0] == 0xfe && src[1] == 0xff):
 		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Wrong encoding", Detail: fmt.Sprintf("%s is UTF-16. Save it as UTF-8.", path)}
 	case len(src) == 0:
 		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Empty workflow", Detail: fmt.Sprintf("%s is empty.", path)}
+	case bytes.IndexByte(src, 0) >= 0:
+		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Not a text file", Detail: fmt.Sprintf("%s holds NUL bytes: it is no text, or not in UTF-8.", path)}
+	case !utf8.Valid(src):
+		line := 1
+		for len(src) > 0 {
+			r, n := utf8.DecodeRune(src)
+			if r == utf8.RuneError && n == 1 {
+				break
+			}
+			if r == '\n' {
+				line++
+			}
+			src = src[n:]
+		}
+		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Wrong encoding", Detail: fmt.Sprintf("%s is not UTF-8: see line %d. Save it as UTF-8.", path, line)}
+	case bytes.IndexByte(src, '\r') >= 0 && bytes.IndexByte(src, '\n') < 0:
+		return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Wrong line ends", Detail: fmt.Sprintf("%s has lines that end in CR only. Save it with LF or CRLF.", path)}
 	}
 	return nil
 }

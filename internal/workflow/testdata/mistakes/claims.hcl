@@ -47,3 +47,8 @@ claim "f" { # want "Missing required argument" "holds"
   of        = analysis.law
   statement = "F"
 }
+claim "g" {
+  of        = analysis.law
+  statement = "G"
+  holds     = ame("size") / (1 - 1) > 0 # want "Division by zero"
+}

@@ -53,3 +53,10 @@ retrieval "r" {
 }
 retrival "s" {} # want "Unsupported block type" "Did you mean"
 fuse "f" {} # want "Reserved block"
+study "x" { # want "Unexpected label" "study takes no label"
+  title = "T"
+}
+mixture "m" { # want "Missing required arguments" "needs the arguments"
+  from    = [loader.test]
+  exclude = local.pivot == "eng" ? loader.test : loader.test # want "Condition in a collecting reference"
+}

@@ -13,6 +13,9 @@ encoder "subword" "e" {
   b = sample(["x"], 2, axis.draw) # want "Invalid function argument" "cannot draw 2 of 1"
   c = timestamp() # want "Call to unknown function"
   d = 1 + "a" # want "Invalid operand"
+  e = sum([null]) # want "Invalid function argument" "null"
+  f = indent(-1, "a") # want "Error in function call" "cannot take these values"
+  g = sample(["x"], 1, {}) # want "Invalid function argument" "seed"
 }
 index "flat" "exact" {}
 metric "ir" "q" {}
