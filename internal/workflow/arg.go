@@ -417,12 +417,6 @@ func keys[V any](m map[string]V) []string {
 	return out
 }
 
-func typeError(a *Arg, want string, v cty.Value) *hcl.Diagnostic {
-	d := diag(a.Expr.Range(), "Wrong type", "%q wants %s, got %s.", a.Name, want, describe(v))
-	d.Expression = a.Expr
-	return d
-}
-
 func describe(v cty.Value) string {
 	if v.IsNull() {
 		return "null"

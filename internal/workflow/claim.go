@@ -1,6 +1,7 @@
 package workflow
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -29,7 +30,7 @@ type Estimand struct {
 
 // estimands lists the functions of claims with the least and the largest
 // number of arguments.
-var estimands = map[string][2]int{"slope": {1, 4}, "ame": {1, 4}, "mean": {0, 1}, "diff": {2, 2}}
+var estimands = map[string][2]int{"slope": {1, 4}, "ame": {1, 4}, "mean": {1, 1}, "diff": {2, 2}}
 
 // Quantities are what slope and ame are taken over.
 var quantities = []string{"size", "diversity", "budget"}
@@ -112,6 +113,16 @@ func (w *Workflow) readEstimand(x hclsyntax.Expression) (*Estimand, hcl.Diagnost
 	return &Estimand{Num: f}, diags
 }
 
+func arguments(bounds [2]int) string {
+	switch {
+	case bounds == [2]int{1, 1}:
+		return "one argument"
+	case bounds[0] == bounds[1]:
+		return fmt.Sprintf("%d arguments", bounds[0])
+	}
+	return fmt.Sprintf("%d to %d arguments", bounds[0], bounds[1])
+}
+
 // fold computes an operation on numbers.
 func fold(e *Estimand) *Estimand {
 	if e.hasCall() {
@@ -137,7 +148,7 @@ func (w *Workflow) readCall(x *hclsyntax.FunctionCallExpr, bounds [2]int) (*Esti
 	e := &Estimand{Call: x.Name}
 	var diags hcl.Diagnostics
 	if n := len(x.Args); n < bounds[0] || n > bounds[1] {
-		diags = append(diags, diag(x.Range(), "Wrong number of arguments", "%s takes %d to %d arguments, got %d.", x.Name, bounds[0], bounds[1], n))
+		diags = append(diags, diag(x.Range(), "Wrong number of arguments", "%s takes %s, got %d.", x.Name, arguments(bounds), n))
 	}
 	for i, arg := range x.Args {
 		v, d := w.constant(&hclsyntax.Attribute{Name: x.Name, Expr: arg, SrcRange: arg.Range()}, "an argument of an estimand")
