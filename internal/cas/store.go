@@ -450,6 +450,15 @@ func (s *Store) layOut(dst string, entries []Entry) error {
 
 // linkInto hard-links the blobs of entries into the directory dir.
 func (s *Store) linkInto(dir string, entries []Entry) error {
+	return s.fill(dir, entries, s.exportLink)
+}
+
+func (s *Store) exportLink(d Digest, _ int64, to string) error {
+	return linkOrCopy(s.file("blobs", d), to)
+}
+
+// fill makes a file for each of the entries in the directory dir.
+func (s *Store) fill(dir string, entries []Entry, file func(d Digest, size int64, to string) error) error {
 	for _, e := range entries {
 		if !s.Intact(e.Digest, e.Size) {
 			return fmt.Errorf("%s (%s): %w", e.Path, e.Digest.Short(), s.absent(e.Digest))
@@ -460,7 +469,7 @@ func (s *Store) linkInto(dir string, entries []Entry) error {
 				return err
 			}
 		}
-		if err := linkOrCopy(s.file("blobs", e.Digest), to); err != nil {
+		if err := file(e.Digest, e.Size, to); err != nil {
 			return err
 		}
 	}
@@ -488,17 +497,50 @@ func linkOrCopy(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// Export gives the blob d another name, outside the store: a hard link where
-// possible, so that it costs no space. The file is read only; to must not exist.
+// CopySize is the size up to which an exported file is a copy. A hard link
+// costs no space, but who writes to it writes to the store.
+const CopySize = 8 << 20
+
+// Export lays the blob d out as a file outside the store: a verified copy, or
+// a hard link where it is bigger than CopySize. The file is read only; to must
+// not exist. A damaged blob is removed, and the error is ErrDamaged.
 func (s *Store) Export(d Digest, to string) error {
-	if err := linkOrCopy(s.file("blobs", d), to); err != nil {
+	size, err := s.Size(d)
+	if err == nil {
+		err = s.export(d, size, to)
+	}
+	if err != nil {
 		return storeError("export "+d.Short(), err)
 	}
 	return nil
 }
 
-// ExportDir lays the directory artifact d out in the new directory to.
-func (s *Store) ExportDir(d Digest, to string) error {
+func (s *Store) export(d Digest, size int64, to string) error {
+	if size > CopySize {
+		return linkOrCopy(s.file("blobs", d), to)
+	}
+	b, err := s.ReadFile(d)
+	if err != nil {
+		return err
+	}
+	f, err := os.OpenFile(to, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o444)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	return errors.Join(err, f.Close())
+}
+
+// ExportDir lays the directory artifact d out in the new directory to, each
+// file as Export does.
+func (s *Store) ExportDir(d Digest, to string) error { return s.exportDir(d, to, s.export) }
+
+// LinkDir is ExportDir with hard links only: for thousands of small files.
+func (s *Store) LinkDir(d Digest, to string) error {
+	return s.exportDir(d, to, s.exportLink)
+}
+
+func (s *Store) exportDir(d Digest, to string, file func(d Digest, size int64, to string) error) error {
 	entries, err := s.Manifest(d)
 	if err != nil {
 		return err
@@ -506,7 +548,7 @@ func (s *Store) ExportDir(d Digest, to string) error {
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return storeError("export a directory", err)
 	}
-	if err := s.linkInto(to, entries); err != nil {
+	if err := s.fill(to, entries, file); err != nil {
 		return storeError("export a directory", err)
 	}
 	return nil

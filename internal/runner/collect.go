@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 
@@ -38,7 +39,7 @@ func (r *run) collectFacts() ([]byte, error) {
 	return json.Marshal(struct {
 		Cells []cellFacts `json:"cells"`
 		noteFile
-	}{cells, noteFile{r.gatherNotes(), r.gatherChecks()}})
+	}{cells, r.noteFile()})
 }
 
 // cells describes the cells that have all their values, in plan order.
@@ -139,8 +140,37 @@ func exposure(c *study.Cell, info *sdk.EncoderInfo, lin results.Lineage) string 
 
 // noteFile is the part "notes" of the collected records.
 type noteFile struct {
+	Format string  `json:"format"`
 	Notes  []Note  `json:"notes"`
 	Checks []Check `json:"checks"`
+}
+
+const notesFormat = "xlrun.notes/1"
+
+func (r *run) noteFile() noteFile { return noteFile{notesFormat, r.gatherNotes(), r.gatherChecks()} }
+
+// readNotes reads the part "notes" of collected records.
+func (r *run) readNotes(o output) (noteFile, error) {
+	var f noteFile
+	b, err := r.store.ReadFile(o.Digest)
+	if err != nil {
+		return f, err
+	}
+	if err := json.Unmarshal(b, &f); err != nil {
+		return f, r.unreadable(o, fmt.Errorf("read the notes: %w", err))
+	}
+	if f.Format != notesFormat {
+		return f, r.unreadable(o, fmt.Errorf("read the notes: they are in format %q, this xlrun reads %q", f.Format, notesFormat))
+	}
+	return f, nil
+}
+
+// unreadable drops a part whose bytes are what they were when stored and yet
+// cannot be read: another version of xlrun wrote it. It counts as damaged, so
+// that it is computed again.
+func (r *run) unreadable(o output, err error) error {
+	r.store.Remove(o.Digest)
+	return fmt.Errorf("%w: %w", err, cas.ErrDamaged)
 }
 
 // gatherNotes adds up the notes of all steps by block.
@@ -211,6 +241,7 @@ func collect(ctx context.Context, j *job) (*result, error) {
 		axes = append(axes, a.Name)
 	}
 	var runs []cas.Entry
+	named := map[string]cas.Digest{}
 	file, err := j.r.store.Create()
 	if err != nil {
 		return nil, err
@@ -221,11 +252,11 @@ func collect(ctx context.Context, j *job) (*result, error) {
 		return nil, err
 	}
 	for i, c := range cells {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
 		rec := c.Cell
 		for k, d := range c.Values {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
 			rows, err := j.r.values(output{Digest: d})
 			if err != nil {
 				return nil, err
@@ -237,7 +268,13 @@ func collect(ctx context.Context, j *job) (*result, error) {
 					return nil, err
 				}
 			}
+			// Cells that compute the same have one id, and one run: those of
+			// two retrievals that share a baseline, say.
 			name := fmt.Sprintf("%s-%d.trec.gz", cas.Digest(rec.Cell).Short(), c.Seeds[k])
+			if d, ok := named[name]; ok && d == c.Runs[k].Digest {
+				continue
+			}
+			named[name] = c.Runs[k].Digest
 			runs = append(runs, cas.Entry{Path: name, Digest: c.Runs[k].Digest, Size: c.Runs[k].Size})
 		}
 		j.report(int64(i+1), int64(len(cells)))
@@ -259,7 +296,7 @@ func collect(ctx context.Context, j *job) (*result, error) {
 		return nil, err
 	}
 	res.outputs[partRuns] = output{Digest: d, Size: size, Dir: true}
-	res.outputs[partNotes], err = j.putJSON(noteFile{j.r.gatherNotes(), j.r.gatherChecks()})
+	res.outputs[partNotes], err = j.putJSON(j.r.noteFile())
 	return res, err
 }
 
@@ -278,13 +315,9 @@ func (r *run) findings() (Findings, error) {
 	}
 	in.Records = r.store.Path(c.Outputs[partRecords].Digest)
 	in.Missing = c.Meta.Missing
-	b, err := r.store.ReadFile(c.Outputs[partNotes].Digest)
+	f, err := r.readNotes(c.Outputs[partNotes])
 	if err != nil {
 		return in, err
-	}
-	var f noteFile
-	if err := json.Unmarshal(b, &f); err != nil {
-		return in, fmt.Errorf("read the notes: %w", err)
 	}
 	in.Notes, in.Checks = f.Notes, f.Checks
 	if a := r.record(r.plan.Analyse); a != nil {
@@ -296,13 +329,45 @@ func (r *run) findings() (Findings, error) {
 	return in, nil
 }
 
+// untilDone returns what f returns, or the cause of ctx's end if that comes
+// first: f then goes on alone, and nobody looks at what it returns. It is for
+// work in this process that may not look at ctx for seconds.
+func untilDone[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type answer struct {
+		v        T
+		err      error
+		panicked any
+	}
+	c := make(chan answer, 1)
+	go func() {
+		var a answer
+		defer func() {
+			if p := recover(); p != nil {
+				a.panicked = fmt.Sprintf("%v\n%s", p, debug.Stack())
+			}
+			c <- a
+		}()
+		a.v, a.err = f()
+	}()
+	select {
+	case a := <-c:
+		if a.panicked != nil {
+			panic(a.panicked)
+		}
+		return a.v, a.err
+	case <-ctx.Done():
+		var zero T
+		return zero, context.Cause(ctx)
+	}
+}
+
 func analyse(ctx context.Context, j *job) (*result, error) {
 	in, err := j.r.findings()
 	if err != nil {
 		return nil, err
 	}
 	in.Summary, in.Claims = "", ""
-	parts, err := j.r.opts.Analyse(ctx, j.r.plan, in)
+	parts, err := untilDone(ctx, func() (map[string][]byte, error) { return j.r.opts.Analyse(ctx, j.r.plan, in) })
 	if err != nil {
 		return nil, err
 	}
@@ -323,7 +388,7 @@ func report(ctx context.Context, j *job) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := j.r.opts.Report(ctx, j.r.plan, in)
+	files, err := untilDone(ctx, func() (map[string][]byte, error) { return j.r.opts.Report(ctx, j.r.plan, in) })
 	if err != nil {
 		return nil, err
 	}
@@ -355,10 +420,8 @@ func (r *run) summarise() {
 		return
 	}
 	r.missing = c.rec.Meta.Missing
-	b, err := r.store.ReadFile(c.rec.Outputs[partNotes].Digest)
-	var f noteFile
-	if err == nil && json.Unmarshal(b, &f) == nil {
-		// The records are what counts: notes that cannot be read are left out.
+	// The records are what counts: notes that cannot be read are left out.
+	if f, err := r.readNotes(c.rec.Outputs[partNotes]); err == nil {
 		r.notes = f.Notes
 	}
 }

@@ -59,7 +59,7 @@ func (r *run) publish(out *Outcome) (string, error) {
 	}
 	link := filepath.Join(r.opts.Results, name)
 	entries := r.entries()
-	same := published(link, want)
+	same := r.published(link, want)
 	if same && entries == nil {
 		return link, nil // and the journal still says how these came about
 	}
@@ -89,31 +89,110 @@ func (r *run) publish(out *Outcome) (string, error) {
 	return link, nil
 }
 
-// published reports whether link names results with these contents, none of
-// them removed.
-func published(link string, want contents) bool {
-	b, err := os.ReadFile(filepath.Join(link, contentsName))
+// laid is a file of a generation that holds a stored blob.
+type laid struct {
+	path   string // in the generation
+	digest cas.Digest
+	size   int64
+	linked bool // it is a hard link to the blob, where the system allows one
+}
+
+// files lists the files that hold contents.
+func (c contents) files(store *cas.Store) ([]laid, error) {
+	var out []laid
+	add := func(path string, d cas.Digest) error {
+		if d == "" {
+			return nil
+		}
+		size, err := store.Size(d)
+		out = append(out, laid{path, d, size, size > cas.CopySize})
+		return err
+	}
+	if err := errors.Join(add("records.parquet", c.Records), add("summary.json", c.Summary), add("claims.json", c.Claims)); err != nil {
+		return nil, err
+	}
+	for _, x := range []struct {
+		dir    string
+		digest cas.Digest
+	}{{"runs", c.Runs}, {"", c.Report}} {
+		if x.digest == "" {
+			continue
+		}
+		entries, err := store.Manifest(x.digest)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			out = append(out, laid{filepath.Join(x.dir, filepath.FromSlash(e.Path)), e.Digest, e.Size, x.dir != "" || e.Size > cas.CopySize})
+		}
+	}
+	return out, nil
+}
+
+// untouched reports whether a file of a generation is as it was laid out at the
+// given time. Copies are read through. Hard links, which are big or many, must
+// have the size they had and not have been written to since.
+func (f laid) untouched(dir string, since time.Time) bool {
+	path := filepath.Join(dir, f.path)
+	info, err := os.Lstat(path)
+	if err != nil || !info.Mode().IsRegular() || info.Size() != f.size {
+		return false
+	}
+	if f.linked {
+		return !info.ModTime().After(since)
+	}
+	b, err := os.ReadFile(path)
+	return err == nil && cas.Sum(b) == f.digest
+}
+
+// readContents reads what a generation holds, and when it was laid out.
+func readContents(dir string) (c contents, since time.Time, err error) {
+	path := filepath.Join(dir, contentsName)
+	b, err := os.ReadFile(path)
 	if err != nil {
+		return c, since, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return c, since, err
+	}
+	return c, info.ModTime(), json.Unmarshal(b, &c)
+}
+
+// published reports whether link names results with these contents, none of
+// them removed or changed.
+func (r *run) published(link string, want contents) bool {
+	have, since, err := readContents(link)
+	if err != nil || have != want {
 		return false
 	}
-	var have contents
-	if json.Unmarshal(b, &have) != nil || have != want {
-		return false
+	files, err := want.files(r.store)
+	return err == nil && !slices.ContainsFunc(files, func(f laid) bool { return !f.untouched(link, since) })
+}
+
+// inspect looks for hard links among the results that somebody has written to:
+// the blobs in the store are the same files. Damaged ones are removed, so that
+// they are computed again.
+func (r *run) inspect() {
+	if r.opts.Results == "" {
+		return
 	}
-	names := []string{"records.parquet", "runs"}
-	if want.Summary != "" {
-		names = append(names, "summary.json")
+	for _, name := range []string{linkLatest, linkPartial} {
+		dir := filepath.Join(r.opts.Results, name)
+		have, since, err := readContents(dir)
+		if err != nil {
+			continue // none there, or not ours: laying out will tell
+		}
+		files, err := have.files(r.store)
+		if err != nil {
+			continue // the store has lost them
+		}
+		for _, f := range files {
+			if f.linked && !f.untouched(dir, since) {
+				_ = r.store.Verify(f.digest) // what is damaged is gone now
+			}
+		}
 	}
-	if want.Claims != "" {
-		names = append(names, "claims.json")
-	}
-	if want.Report != "" {
-		names = append(names, "report.html")
-	}
-	return !slices.ContainsFunc(names, func(n string) bool {
-		_, err := os.Stat(filepath.Join(link, n))
-		return err != nil
-	})
 }
 
 // layOut makes a new generation.
@@ -141,7 +220,7 @@ func (r *run) layOut(want contents, journal []byte) (string, error) {
 			return "", err
 		}
 	}
-	if err := r.store.ExportDir(want.Runs, filepath.Join(tmp, "runs")); err != nil {
+	if err := r.store.LinkDir(want.Runs, filepath.Join(tmp, "runs")); err != nil {
 		return "", err
 	}
 	if err := os.WriteFile(filepath.Join(tmp, journalName), journal, 0o644); err != nil {

@@ -97,16 +97,18 @@ type preimageInput struct {
 	Content cas.Digest `json:"content"`
 }
 
-// lookUp returns the record of a recipe if all its outputs are there, else nil.
-func lookUp(store *cas.Store, recipe cas.Digest) (*record, error) {
+// lookUp returns the record of a recipe. It is nil where there is none, and
+// where the one there is cannot be used: unusable is true then.
+func lookUp(store *cas.Store, recipe cas.Digest) (rec *record, unusable bool, err error) {
 	b, ok, err := store.Recipe(recipe)
 	if !ok || err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return intactRecord(store, b), nil
+	rec = intactRecord(store, b)
+	return rec, rec == nil, nil
 }
 
-// lookUpAction is lookUp by action.
+// lookUpAction returns the usable record of an action, or nil.
 func lookUpAction(store *cas.Store, action cas.Digest) (*record, error) {
 	b, ok, err := store.Action(action)
 	if !ok || err != nil {
@@ -115,11 +117,45 @@ func lookUpAction(store *cas.Store, action cas.Digest) (*record, error) {
 	return intactRecord(store, b), nil
 }
 
+// requiredParts lists what a result of each stage has at least.
+var requiredParts = map[study.Stage][]string{
+	study.StageLoad:    {partQueries, partCorpus, partQrels, partPairs, partCounts},
+	study.StageMix:     {partPairs, partLineage},
+	study.StageTrain:   {partModel},
+	study.StagePool:    {partPool},
+	study.StageCheck:   {partLeakage},
+	study.StageEncode:  {partVectors},
+	study.StageIndex:   {partIndex},
+	study.StageSearch:  {partRanking, partRun},
+	study.StageMeasure: {partValues},
+	study.StageCollect: {partRecords, partRuns, partNotes},
+	study.StageAnalyse: {partSummary},
+	study.StageReport:  {partReport},
+}
+
+// whole reports whether a record has all that later steps take from it: one
+// that another xlrun wrote may lack something.
+func (rec *record) whole() bool {
+	for _, part := range requiredParts[rec.Stage] {
+		if _, ok := rec.Outputs[part]; !ok {
+			return false
+		}
+	}
+	switch rec.Stage {
+	case study.StageMix:
+		return rec.Meta.Lineage != nil
+	case study.StageEncode:
+		return rec.Meta.Encoder != nil
+	}
+	return true
+}
+
 // intactRecord reads a record. It returns nil where the record is damaged, is
-// of another format, or an output is missing or has the wrong size.
+// of another format or lacks something, and where an output is missing or has
+// the wrong size.
 func intactRecord(store *cas.Store, b []byte) *record {
 	var rec record
-	if json.Unmarshal(b, &rec) != nil || rec.Format != recordFormat || len(rec.Outputs) == 0 {
+	if json.Unmarshal(b, &rec) != nil || rec.Format != recordFormat || len(rec.Outputs) == 0 || !rec.whole() {
 		return nil
 	}
 	for _, o := range rec.Outputs {

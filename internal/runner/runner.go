@@ -136,6 +136,7 @@ type Outcome struct {
 	Failures   []Failure
 	Notes      []Note
 	Missing    int // cells without records
+	Unusable   int // steps whose stored result was damaged or of another xlrun, and was computed again
 	Elapsed    time.Duration
 
 	// Where the results are; empty where there are none.
@@ -166,6 +167,7 @@ func Run(ctx context.Context, plan *study.Plan, opts Options) (*Outcome, error) 
 	start := time.Now()
 	r := newRun(plan, opts)
 	defer r.journal.close()
+	r.inspect()
 	err := r.schedule(ctx)
 	out := r.outcome()
 	if err == nil && opts.Results != "" {
@@ -205,14 +207,14 @@ func Status(plan *study.Plan, store *cas.Store) (*StepStatus, error) {
 
 // Recorded reports whether the store has the result of a recipe.
 func Recorded(store *cas.Store, recipe cas.Digest) bool {
-	rec, err := lookUp(store, recipe)
+	rec, _, err := lookUp(store, recipe)
 	return err == nil && rec != nil
 }
 
 func (r *run) outcome() *Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := &Outcome{Stages: r.stageCounts(), Retried: r.retried, Notes: r.notes, Missing: r.missing}
+	out := &Outcome{Stages: r.stageCounts(), Retried: r.retried, Notes: r.notes, Missing: r.missing, Unusable: len(r.unusable)}
 	for _, c := range out.Stages {
 		out.Total += c.Total
 		out.Cached += c.Cached

@@ -778,7 +778,7 @@ func TestDamagedBlobIsComputedAgain(t *testing.T) {
 			mustRun(t, plan, options(s, &fakeHost{}, 2))
 			var victim cas.Digest
 			for _, st := range plan.Steps {
-				rec, err := lookUp(s, st.Recipe)
+				rec, _, err := lookUp(s, st.Recipe)
 				if err != nil || rec == nil || rec.Outputs[tc.part].Digest == "" {
 					continue
 				}

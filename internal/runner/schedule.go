@@ -85,6 +85,8 @@ type run struct {
 	missing int
 	notes   []Note
 
+	unusable []*node // those whose stored result is damaged, or of another xlrun
+
 	journal *journal
 	started time.Time
 
@@ -228,9 +230,25 @@ func (r *run) demand(n *node) (bool, error) {
 		return false, nil
 	}
 	if !n.fresh && n.rec == nil {
-		rec, err := lookUp(r.store, n.step.Recipe)
+		rec, unusable, err := lookUp(r.store, n.step.Recipe)
 		if err != nil {
 			return false, err
+		}
+		switch n.step.Stage {
+		case study.StageAnalyse, study.StageReport:
+			// These few people read as they are, so they are read through.
+			if rec != nil && !r.sound(rec) {
+				rec, unusable = nil, true
+			}
+		case study.StageCollect:
+			if rec != nil {
+				if _, err := r.readNotes(rec.Outputs[partNotes]); err != nil {
+					rec, unusable = nil, true
+				}
+			}
+		}
+		if unusable {
+			r.unusable = append(r.unusable, n)
 		}
 		n.rec = rec
 	}
@@ -354,11 +372,21 @@ func (r *run) schedule(ctx context.Context) error {
 		}
 	}
 	counts := r.stageCounts()
+	unusable := slices.Clone(r.unusable)
 	r.mu.Unlock()
 	if err != nil {
 		return err
 	}
 	r.emit(Event{Type: EventPlan, Stages: counts, Workers: r.opts.Workers, Weight: weight})
+	switch len(unusable) {
+	case 0:
+	case 1:
+		r.emit(Event{Type: EventWarning, Step: unusable[0].step, Detail: unusableText})
+	default:
+		// One line: where a disk has gone bad there may be thousands.
+		r.emit(Event{Type: EventWarning, Detail: fmt.Sprintf("the stored results of %d steps are damaged, or another version of xlrun wrote them; they are computed again, %s %s first",
+			len(unusable), unusable[0].step.Stage, unusable[0].step.Label)})
+	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -379,7 +407,8 @@ func (r *run) schedule(ctx context.Context) error {
 
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.stop != nil {
+	// Told to stop when everything had been done: that is done.
+	if r.stop != nil && (r.open > 0 || errors.Is(r.stop, cas.ErrFull)) {
 		return r.stop
 	}
 	if r.open > 0 {
@@ -389,6 +418,8 @@ func (r *run) schedule(ctx context.Context) error {
 	r.emit(Event{Type: EventSummary, Stages: r.stageCounts()})
 	return nil
 }
+
+const unusableText = "its stored result is damaged, or another version of xlrun wrote it; it is computed again"
 
 // work runs one step after another until none is left.
 func (r *run) work(ctx context.Context, cancel context.CancelCauseFunc, slot int) {
@@ -798,6 +829,7 @@ func (r *run) revive(n *node, err error, sharers []*node) bool {
 		default:
 			d.state, d.rec, d.fresh = unseen, nil, true
 			again = append(again, d)
+			r.unusable = append(r.unusable, d)
 		}
 		need, err := r.demand(d)
 		if err != nil || !need {
@@ -818,7 +850,7 @@ func (r *run) revive(n *node, err error, sharers []*node) bool {
 	r.wake.Broadcast()
 	r.mu.Unlock()
 	for _, d := range again {
-		r.emit(Event{Type: EventWarning, Step: d.step, Detail: "its stored result was damaged and is computed again"})
+		r.emit(Event{Type: EventWarning, Step: d.step, Detail: unusableText})
 	}
 	return true
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"iter"
 	"maps"
 	"os"
@@ -272,7 +274,10 @@ func rows[T any](r *run, o output, decode func([]byte) ([]T, error), stream func
 					return nil, 0, err
 				}
 				v, err := decode(b)
-				return v, 2*o.Size + int64(len(v))*64, err
+				if err != nil {
+					return nil, 0, r.unreadable(o, err)
+				}
+				return v, 2*o.Size + int64(len(v))*64, nil
 			})
 			if err != nil {
 				yield(zero, err)
@@ -292,6 +297,10 @@ func rows[T any](r *run, o output, decode func([]byte) ([]T, error), stream func
 		}
 		defer func() { _ = f.Close() }() // read only
 		for v, err := range stream(f, o.Size) {
+			var pe *fs.PathError
+			if err != nil && !errors.As(err, &pe) {
+				err = r.unreadable(o, err)
+			}
 			if !yield(v, err) || err != nil {
 				return
 			}
@@ -551,7 +560,7 @@ func (j *job) texts() (*collection.Texts, error) {
 				return nil, 0, err
 			}
 			if t.Qrels, err = results.DecodeQrels(b); err != nil {
-				return nil, 0, err
+				return nil, 0, j.r.unreadable(*rel, err)
 			}
 		}
 		return t, int64(len(t.Queries)+len(t.Documents)+len(t.Qrels)) * 64, nil
@@ -566,10 +575,10 @@ func (r *run) pool(o output) (*poolFile, error) {
 		}
 		var f poolFile
 		if err := json.NewDecoder(bytes.NewReader(b)).Decode(&f); err != nil {
-			return nil, 0, fmt.Errorf("read a pool: %w", err)
+			return nil, 0, r.unreadable(o, fmt.Errorf("read a pool: %w", err))
 		}
 		if f.Format != poolFormat || len(f.QueryIDs) != len(f.QueryRows) || len(f.Qrels) != len(f.QueryRows) || len(f.DocumentIDs) != len(f.DocumentRows) {
-			return nil, 0, fmt.Errorf("read a pool: its lists do not fit together")
+			return nil, 0, r.unreadable(o, errors.New("read a pool: its lists do not fit together"))
 		}
 		return &f, 4 * o.Size, nil
 	})

@@ -442,7 +442,10 @@ func (r *run) ranking(o output) ([]results.Ranked, error) {
 			return nil, 0, err
 		}
 		v, err := results.DecodeRanking(b)
-		return v, int64(len(v)) * 48, err
+		if err != nil {
+			return nil, 0, r.unreadable(o, err)
+		}
+		return v, int64(len(v)) * 48, nil
 	})
 }
 
@@ -540,7 +543,10 @@ func (r *run) values(o output) ([]results.Measured, error) {
 			return nil, 0, err
 		}
 		v, err := results.DecodeValues(b)
-		return v, int64(len(v)) * 48, err
+		if err != nil {
+			return nil, 0, r.unreadable(o, err)
+		}
+		return v, int64(len(v)) * 48, nil
 	})
 }
 
