@@ -15,13 +15,13 @@ func (c *Collector) Analyse() (*Summary, error) {
 	}
 	out := &Summary{Format: SummaryFormat, Title: c.design.Title, Question: c.design.Question, Axes: c.design.Axes, Partial: c.design.Partial, Analyses: []Analysis{}, Claims: []ClaimResult{}, Notes: []Note{}}
 	rank := c.ranks()
-	grids := map[string]*grid{}
+	grids, parts := map[string]*grid{}, map[string][]*grid{}
 	for _, a := range c.design.Analyses {
 		g, err := c.grid(a, rank)
 		if err != nil {
 			return nil, err
 		}
-		grids[a.Name] = g
+		grids[a.Name], parts[a.Name] = g, g.split()
 	}
 	var xs []*question
 	for _, cl := range c.design.Claims {
@@ -33,7 +33,9 @@ func (c *Collector) Analyse() (*Summary, error) {
 		if g == nil {
 			return nil, fmt.Errorf("decide claim %s: there is no analysis %q", cl.Name, cl.Analysis)
 		}
-		xs = append(xs, g.ask(cl))
+		x := g.ask(cl)
+		x.parts = parts[name]
+		xs = append(xs, x)
 	}
 	out.Claims = append(out.Claims, decideAll(xs)...)
 	for i, x := range xs {
@@ -46,17 +48,19 @@ func (c *Collector) Analyse() (*Summary, error) {
 		x.say(r)
 	}
 	for _, a := range c.design.Analyses {
-		s := grids[a.Name].summarise()
-		for i := range s.Notes {
-			if s.Notes[i].Warning {
-				for _, cl := range out.Claims {
-					if cl.Analysis == a.Name && touches(s.Notes[i].Code, cl) {
-						s.Notes[i].Affects = append(s.Notes[i].Affects, cl.Name)
+		for _, g := range parts[a.Name] {
+			s := g.summarise()
+			for i := range s.Notes {
+				if s.Notes[i].Warning {
+					for _, cl := range out.Claims {
+						if cl.Analysis == a.Name && touches(s.Notes[i].Code, cl) {
+							s.Notes[i].Affects = append(s.Notes[i].Affects, cl.Name)
+						}
 					}
 				}
 			}
+			out.Analyses = append(out.Analyses, s)
 		}
-		out.Analyses = append(out.Analyses, s)
 	}
 	return out, out.finite()
 }
@@ -65,8 +69,10 @@ func (c *Collector) Analyse() (*Summary, error) {
 // that the claim's inference rests on.
 func touches(code string, c ClaimResult) bool {
 	switch code {
-	case NotePartial, NoteFewLanguages, NoteFewDraws, NoteMissing:
+	case NotePartial, NoteFewLanguages, NoteFewDraws, NoteMissing, NoteMetrics:
 		return true
+	case NoteConditions:
+		return c.Reason == ReasonAmbiguous
 	case NoteAliased:
 		return c.Reason == ReasonNotSeparable
 	case NoteFixedDraws, NoteRepeated:

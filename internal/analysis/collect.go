@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"sort"
 	"strings"
 
@@ -20,7 +21,8 @@ type Collector struct {
 	index   map[string]*group
 	queries map[string]int32
 	names   []string // of queries
-	rows    map[[2]string]int
+	cells   map[string]int32
+	digests []string // of cells
 	last    *group
 	lastRec results.Record
 	err     error
@@ -37,6 +39,7 @@ type label struct{ axis, value string }
 
 type observation struct {
 	query int32
+	cell  int32 // two metrics of one retrieval give two cells
 	seed  int64
 	value float64
 }
@@ -49,7 +52,14 @@ func NewCollector(d Design) *Collector {
 		role:    map[string]string{},
 		index:   map[string]*group{},
 		queries: map[string]int32{},
-		rows:    map[[2]string]int{},
+		cells:   map[string]int32{},
+	}
+	c.design.Axes = slices.Clone(d.Axes)
+	for i, a := range c.design.Axes {
+		c.design.Axes[i].Labels = slices.Clone(a.Labels)
+		for j, v := range a.Labels {
+			c.design.Axes[i].Labels[j] = named(v)
+		}
 	}
 	for _, a := range d.Analyses {
 		c.wanted[[2]string{a.Retrieval, a.Measure}] = true
@@ -71,7 +81,6 @@ func (c *Collector) Add(r results.Record) {
 		c.err = fmt.Errorf("analyse records: %s of query %q in cell %s is %g, want 0 to 1", r.Measure, r.QueryID, r.Cell, r.Value)
 		return
 	}
-	c.rows[key]++
 	g := c.last
 	if g == nil || !sameGroup(&c.lastRec, &r) {
 		g = c.group(r)
@@ -83,7 +92,22 @@ func (c *Collector) Add(r results.Record) {
 		c.queries[r.QueryID] = q
 		c.names = append(c.names, r.QueryID)
 	}
-	g.obs = append(g.obs, observation{q, r.PoolSeed, min(1, max(0, r.Value))})
+	id, ok := c.cells[r.Cell]
+	if !ok {
+		id = int32(len(c.digests))
+		c.cells[r.Cell] = id
+		c.digests = append(c.digests, r.Cell)
+	}
+	g.obs = append(g.obs, observation{q, id, r.PoolSeed, min(1, max(0, r.Value))})
+}
+
+// named gives a value without a name one: tables and figures take "" for
+// something that a cell does not have.
+func named(value string) string {
+	if value == "" {
+		return "(empty)"
+	}
+	return value
 }
 
 // sameGroup says whether two records certainly fold to the same number. It
@@ -105,13 +129,13 @@ func (c *Collector) group(r results.Record) *group {
 	var axes []label
 	for _, a := range c.design.Axes {
 		if v, ok := r.Axes[a.Name]; ok && a.Role != RoleTarget {
-			axes = append(axes, label{a.Name, v})
+			axes = append(axes, label{a.Name, named(v)})
 		}
 	}
 	known := len(axes)
 	for name, v := range r.Axes {
 		if _, ok := c.role[name]; !ok {
-			axes = append(axes, label{name, v})
+			axes = append(axes, label{name, named(v)})
 		}
 	}
 	sort.Slice(axes[known:], func(i, j int) bool { return axes[known+i].axis < axes[known+j].axis })
@@ -139,14 +163,21 @@ func (c *Collector) group(r results.Record) *group {
 type score struct {
 	cell     string
 	exposure string
+	pool     int
 	mean     float64
 	seeds    int
+	rows     int
 	ids      []int32   // of the queries, by name
 	values   []float64 // of the queries, seeds averaged
 }
 
-// fold averages over pool seeds, then over queries, in a fixed order.
-func (c *Collector) fold(g *group, rank []int32) (*score, error) {
+// clash says that two metrics of one retrieval disagree on a measure: the
+// values of the first are used.
+type clash struct{ used, left string }
+
+// fold averages over pool seeds, then over queries, in a fixed order. Where two
+// metrics give the same measure, the values of the first count once.
+func (c *Collector) fold(g *group, rank, cellRank []int32) (*score, *clash, error) {
 	obs := g.obs
 	sort.Slice(obs, func(i, j int) bool {
 		a, b := obs[i], obs[j]
@@ -156,34 +187,78 @@ func (c *Collector) fold(g *group, rank []int32) (*score, error) {
 		if a.seed != b.seed {
 			return a.seed < b.seed
 		}
+		if a.cell != b.cell {
+			return cellRank[a.cell] < cellRank[b.cell]
+		}
 		return a.value < b.value
 	})
-	s := &score{cell: g.head.Cell, exposure: g.head.Exposure}
+	s := &score{cell: c.digests[obs[0].cell], exposure: g.head.Exposure, pool: int(g.head.PoolSize), rows: len(obs)}
+	first := cellRank[obs[0].cell]
+	var differ *clash
 	for i := 0; i < len(obs); {
-		j, sum := i, 0.0
+		j, sum, n := i, 0.0, 0
 		for ; j < len(obs) && obs[j].query == obs[i].query; j++ {
+			if at := cellRank[obs[j].cell]; at < first {
+				first, s.cell = at, c.digests[obs[j].cell]
+			}
 			if j > i && obs[j].seed == obs[j-1].seed {
-				return nil, fmt.Errorf("analyse records: query %q of cell %s has two values of %s for pool %d", c.names[obs[j].query], g.head.Cell, g.head.Measure, obs[j].seed)
+				if obs[j].cell == obs[j-1].cell {
+					return nil, nil, fmt.Errorf("analyse records: query %q of cell %s has two values of %s for pool %d", c.names[obs[j].query], c.digests[obs[j].cell], g.head.Measure, obs[j].seed)
+				}
+				if obs[j].value != obs[j-1].value && differ == nil {
+					differ = &clash{c.metric(obs[j-1].cell), c.metric(obs[j].cell)}
+				}
+				continue
 			}
 			sum += obs[j].value
+			n++
 		}
 		s.ids = append(s.ids, rank[obs[i].query])
-		s.values = append(s.values, sum/float64(j-i))
-		s.seeds = max(s.seeds, j-i)
+		s.values = append(s.values, sum/float64(n))
+		s.seeds = max(s.seeds, n)
 		i = j
 	}
 	s.mean = stats.Mean(s.values)
-	return s, nil
+	return s, differ, nil
+}
+
+// metric names the metric block of a cell.
+func (c *Collector) metric(cell int32) string {
+	for _, k := range c.design.Cells {
+		if k.ID == c.digests[cell] && k.Metric != "" {
+			return "metric." + k.Metric
+		}
+	}
+	return "cell " + c.digests[cell]
 }
 
 // ranks returns for each query its place in the order of names, which does not
 // depend on the order of the records.
-func (c *Collector) ranks() []int32 {
-	order := make([]int32, len(c.names))
+func (c *Collector) ranks() []int32 { return places(c.names, nil) }
+
+// cellRanks returns the place of each cell: in the order of the plan, then of
+// digests.
+func (c *Collector) cellRanks() []int32 {
+	planned := map[string]int{}
+	for i, k := range c.design.Cells {
+		planned[k.ID] = i - len(c.design.Cells)
+	}
+	return places(c.digests, planned)
+}
+
+// places returns the place of each name among all, first by what before says.
+func places(names []string, before map[string]int) []int32 {
+	order := make([]int32, len(names))
 	for i := range order {
 		order[i] = int32(i)
 	}
-	sort.Slice(order, func(i, j int) bool { return c.names[order[i]] < c.names[order[j]] })
+	sort.Slice(order, func(i, j int) bool {
+		a, b := names[order[i]], names[order[j]]
+		if before[a] != before[b] {
+			return before[a] < before[b]
+		}
+		return a < b
+	})
 	rank := make([]int32, len(order))
 	for i, q := range order {
 		rank[q] = int32(i)

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -23,6 +24,7 @@ type question struct {
 	est    Estimate
 	reason string // forced
 	p      float64
+	parts  []*grid // one per condition
 }
 
 // ask reads a claim: what is estimated and the constant it is compared with.
@@ -45,7 +47,12 @@ func (g *grid) ask(claim Claim) *question {
 	default:
 		x.theta = Binary{'-', claim.Left, claim.Right}
 	}
-	x.q = s.evaluate(x.theta)
+	text := cmp.Or(badMargin(claim.Margin), notFinite(claim.Left), notFinite(claim.Right))
+	if text != "" {
+		x.claim.Margin, x.c, x.q = 0, 0, &quantity{reason: ReasonExpression, detail: text}
+	} else {
+		x.q = s.evaluate(x.theta)
+	}
 	x.est = s.estimate(x.q)
 	switch {
 	case g.design.Partial != nil:

@@ -19,9 +19,32 @@ type Design struct {
 	Analyses []Spec
 	Claims   []Claim // in the author's order; all of them form one family
 
+	// Cells are the retrieval instances, as far as the plan knows them. They
+	// serve CheckClaims and the names in messages: no estimate depends on them,
+	// and there may be none.
+	Cells []Cell
+
 	// Partial is set when only part of the grid was run (-only): every claim
 	// is then inconclusive.
 	Partial *Partial
+}
+
+// Cell is what a plan knows about one retrieval instance before it is run.
+type Cell struct {
+	ID        string // digest: Record.Cell
+	Retrieval string
+	Encoder   string
+	Component string
+	Task      string
+	Index     string
+	Metric    string
+	Axes      map[string]string // as in Record.Axes
+
+	Trained   bool
+	Shuffled  bool // trained on shuffled pairs
+	Languages int  // in training, the pivot left out
+	Uneven    bool // their shares differ, so their effective number is not known
+	Pairs     int  // in training
 }
 
 // Axis is one axis with its labels in order.

@@ -66,6 +66,7 @@ type quantity struct {
 	value    float64
 	unit     string // Unit* of the value
 	reason   string // why there is none
+	detail   string // the same in a sentence, where the reason alone does not say it
 	constant bool
 
 	// byUnit[u][l] averages to value: what unit u in language l would say of
@@ -638,6 +639,11 @@ func (s *sample) estimate(q *quantity) Estimate {
 	}
 	e.OK = true
 	e.setLimits(math.Sqrt(v))
+	for _, x := range []float64{e.Value, e.SE, e.DF, e.Low, e.High, e.P, e.MDE, e.VarLanguage, e.VarUnit, e.VarRest} {
+		if math.IsNaN(x) || math.IsInf(x, 0) { // a claim with a constant like 1e300
+			return Estimate{Unit: q.unit, Reason: ReasonUnbounded, Replication: e.Replication, Languages: e.Languages}
+		}
+	}
 	return e
 }
 

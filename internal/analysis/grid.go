@@ -19,7 +19,7 @@ const minLanguages = 5
 type run struct {
 	encoder, component, kind string
 	task, index              string
-	pool                     int
+	pool                     int // candidates, where runs differ in them; else 0
 	axes                     []label
 	lin                      results.Lineage
 
@@ -28,6 +28,7 @@ type run struct {
 
 	id     int      // place in grid.runs
 	scores []*score // per language, nil where missing
+	byLang map[string]*score
 }
 
 // level is one value of size, diversity, budget or draw.
@@ -49,6 +50,11 @@ type grid struct {
 	trained  []*run // enter the slopes
 	rows     int
 	seeds    int
+	clash    *clash
+	name     string      // of the condition, where a retrieval has several
+	among    []condition // all of them
+	planned  bool        // without scores
+	uneven   bool        // planned: shares of languages differ, so diversities are not known
 
 	sizes, diversities, budgets, draws []level
 	nonEmbedding                       bool // the size convention
@@ -73,41 +79,75 @@ const (
 	unitCheckpoint = "checkpoint"
 )
 
+// grid builds what an analysis computes on, all conditions of its retrieval
+// together.
 func (c *Collector) grid(a Spec, rank []int32) (*grid, error) {
-	g := &grid{design: c.design, analysis: a, rows: c.rows[[2]string{a.Retrieval, a.Measure}]}
+	g := &grid{design: c.design, analysis: a}
+	cellRank := c.cellRanks()
 	byKey := map[string]*run{}
-	langs := map[string]bool{}
-	perLang := map[*run]map[string]*score{}
+	var groups []*group
+	several := map[string]int{} // pools of one run in one language: pool size + 1, −1 for several
+	severalPools := false
+	key := func(grp *group) string {
+		return fmt.Sprintf("%q%q%q%q", grp.head.Encoder, grp.head.Task, grp.head.Index, grp.axes)
+	}
 	for _, grp := range c.groups {
 		h := &grp.head
 		if h.Retrieval != a.Retrieval || h.Measure != a.Measure {
 			continue
 		}
-		s, err := c.fold(grp, rank)
+		groups = append(groups, grp)
+		k := key(grp) + h.QueryLanguage
+		severalPools = severalPools || several[k] > 0 && several[k] != int(h.PoolSize)+1
+		several[k] = int(h.PoolSize) + 1
+	}
+	for _, grp := range groups {
+		h := &grp.head
+		s, differ, err := c.fold(grp, rank, cellRank)
 		if err != nil {
 			return nil, err
 		}
-		g.seeds = max(g.seeds, s.seeds)
-		key := fmt.Sprintf("%q%q%q%d%q", h.Encoder, h.Task, h.Index, h.PoolSize, grp.axes)
-		r, ok := byKey[key]
+		if differ != nil && (g.clash == nil || differ.used+differ.left < g.clash.used+g.clash.left) {
+			g.clash = differ
+		}
+		// Where whole corpora are searched, languages have other numbers of
+		// candidates: only several of them in one language are several runs.
+		k, pool := key(grp), 0
+		if severalPools {
+			pool = int(h.PoolSize)
+			k += strconv.Itoa(pool)
+		}
+		r, ok := byKey[k]
 		if !ok {
-			r = &run{encoder: h.Encoder, component: h.Component, task: h.Task, index: h.Index, pool: int(h.PoolSize), axes: grp.axes, lin: h.Lineage}
-			byKey[key] = r
-			perLang[r] = map[string]*score{}
+			r = &run{encoder: h.Encoder, component: h.Component, task: h.Task, index: h.Index, pool: pool, axes: grp.axes, lin: h.Lineage, byLang: map[string]*score{}}
+			byKey[k] = r
 			g.runs = append(g.runs, r)
 		}
-		perLang[r][h.QueryLanguage] = s
-		langs[h.QueryLanguage] = true
+		r.byLang[h.QueryLanguage] = s
 	}
 	if len(g.runs) == 0 {
 		return nil, fmt.Errorf("analyse %s: no records of %s in retrieval %q", a.Name, a.Measure, a.Retrieval)
+	}
+	g.finish()
+	return g, nil
+}
+
+// finish sets everything that follows from the runs.
+func (g *grid) finish() {
+	langs := map[string]bool{}
+	for _, r := range g.runs {
+		for l, s := range r.byLang {
+			langs[l] = true
+			g.seeds = max(g.seeds, s.seeds)
+			g.rows += s.rows
+		}
 	}
 	g.langs = g.orderLanguages(langs)
 	g.queries = make([]int, len(g.langs))
 	for _, r := range g.runs {
 		r.scores = make([]*score, len(g.langs))
 		for l, name := range g.langs {
-			if s := perLang[r][name]; s != nil {
+			if s := r.byLang[name]; s != nil {
 				r.scores[l] = s
 				g.queries[l] = max(g.queries[l], len(s.values))
 			}
@@ -122,7 +162,6 @@ func (c *Collector) grid(a Spec, rank []int32) (*grid, error) {
 	g.strata()
 	g.readLineage()
 	g.checkRuns()
-	return g, nil
 }
 
 func (g *grid) orderLanguages(set map[string]bool) []string {
@@ -408,17 +447,7 @@ func (g *grid) strata() {
 		if g.varies(func(r *run) string { return strconv.Itoa(r.pool) }) {
 			add(strconv.Itoa(r.pool) + " candidates")
 		}
-		for _, a := range r.axes {
-			role := RoleFactor
-			for _, d := range g.design.Axes {
-				if d.Name == a.axis {
-					role = d.Role
-				}
-			}
-			if role == RoleFactor || role == "" {
-				add(a.axis + "=" + a.value)
-			}
-		}
+		parts = append(parts, g.factors(r)...)
 		return strings.Join(parts, ", ")
 	}
 	collide := false

@@ -23,6 +23,8 @@ const (
 	NoteSizes        = "size convention"
 	NotePartial      = "partial grid"
 	NoteShape        = "shape"
+	NoteConditions   = "conditions"
+	NoteMetrics      = "metrics"
 )
 
 // bendP is how improbable a bend must be under a straight line before it is
@@ -38,6 +40,12 @@ func (g *grid) notes(a Analysis) []Note {
 	f := a.Facts
 	if p := g.design.Partial; p != nil {
 		add(NotePartial, true, "%s", partialSentence(p))
+	}
+	if g.name != "" {
+		add(NoteConditions, true, "Retrieval %s measures several conditions (%s); they are never averaged, and this is %s alone. A claim about one of them needs a retrieval and an analysis of its own.", a.Retrieval, conditionNames(g.among), g.name)
+	}
+	if c := g.clash; c != nil {
+		add(NoteMetrics, true, "Both %s and %s give %s, with different values; those of %s are used. Give each a retrieval and an analysis of its own, or leave the measure out of one.", c.used, c.left, a.Measure, c.used)
 	}
 	if len(f.Targets) < minLanguages {
 		add(NoteFewLanguages, true, "With fewer than %d target languages the intervals are about these %d only.", minLanguages, len(f.Targets))

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -17,37 +18,22 @@ func kindSelection(kind string) selection {
 	return selection{kind, func(r *run) bool { return r.kind == kind }}
 }
 
-// selectRuns reads a selection: terms with spaces or commas between, each the
-// name of an encoder or axis=value.
-func (g *grid) selectRuns(text string) (selection, bool) {
-	var terms []label
-	for _, t := range strings.FieldsFunc(text, func(c rune) bool { return c == ' ' || c == ',' }) {
-		axis, value, ok := strings.Cut(t, "=")
-		if !ok {
-			axis, value = "encoder", t
-		}
-		terms = append(terms, label{axis, value})
-	}
-	match := func(r *run) bool {
+// selectRuns reads a selection that has no problem.
+func (g *grid) selectRuns(text string) selection {
+	terms := parseSelection(text)
+	return selection{text, func(r *run) bool {
 		for _, t := range terms {
-			switch t.axis {
-			case "encoder":
-				if r.encoder != t.value {
-					return false
-				}
-			case "kind":
-				if r.kind != t.value {
-					return false
-				}
-			default:
-				if !slices.Contains(r.axes, t) {
-					return false
-				}
+			if !slices.Contains(r.axes, t) && !slices.Contains(r.own(), t) {
+				return false
 			}
 		}
 		return true
-	}
-	return selection{text, match}, len(terms) > 0 && slices.ContainsFunc(g.runs, match)
+	}}
+}
+
+// own lists what can be selected besides axes.
+func (r *run) own() []label {
+	return []label{{"encoder", r.encoder}, {"kind", r.kind}, {"task", r.task}, {"index", r.index}}
 }
 
 // pairUp returns for each run of a the runs of b that agree with it on
@@ -81,7 +67,7 @@ func (g *grid) compared(a, b selection) map[string]bool {
 			if !s.match(r) {
 				continue
 			}
-			for _, x := range r.axes {
+			for _, x := range slices.Concat(r.axes, r.own()[2:]) {
 				if out[x.axis] == nil {
 					out[x.axis] = map[string]bool{}
 				}
@@ -134,7 +120,7 @@ func (g *grid) agree(r, o *run, free map[string]bool) bool {
 			}
 		}
 	}
-	return r.task == o.task && r.pool == o.pool
+	return (r.task == o.task || free["task"]) && (r.index == o.index || free["index"]) && r.pool == o.pool
 }
 
 // means is a quantity: the mean of the measure over the runs of a, minus that
@@ -223,36 +209,24 @@ func (s *sample) call(c Call) *quantity {
 	var args []string
 	for _, a := range c.Args {
 		if a.IsNumber {
-			return noQuantity(ReasonExpression)
+			return &quantity{reason: ReasonExpression, detail: s.g.callProblem(c)}
 		}
 		args = append(args, a.Text)
 	}
-	if len(args) == 0 {
-		return noQuantity(ReasonExpression)
+	if text := s.g.callProblem(c); text != "" {
+		return &quantity{reason: s.g.problemReason(c), detail: text}
 	}
 	switch c.Name {
 	case "slope", "ame":
-		for _, f := range args {
-			if f != RoleSize && f != RoleDiversity && f != RoleBudget {
-				return noQuantity(ReasonExpression)
-			}
-		}
 		held := slices.Clone(args[1:])
 		slices.Sort(held)
-		held = slices.Compact(held)
-		if slices.Contains(held, args[0]) {
-			return noQuantity(ReasonExpression)
-		}
-		q := s.slope(args[0], held)
+		q := s.slope(args[0], slices.Compact(held))
 		if c.Name == "ame" {
 			q = s.ame(q)
 		}
 		return q
 	case "mean":
-		sel, ok := s.g.selectRuns(strings.Join(args, " "))
-		if !ok {
-			return noQuantity(ReasonNoData)
-		}
+		sel := s.g.selectRuns(strings.Join(args, " "))
 		var left []*run
 		for _, r := range s.g.runs {
 			if sel.match(r) {
@@ -260,19 +234,38 @@ func (s *sample) call(c Call) *quantity {
 			}
 		}
 		return s.means(left, nil)
-	case "diff":
-		if len(args) != 2 {
-			return noQuantity(ReasonExpression)
-		}
-		a, okA := s.g.selectRuns(args[0])
-		b, okB := s.g.selectRuns(args[1])
-		if !okA || !okB {
-			return noQuantity(ReasonNoData)
-		}
-		left, right := s.g.pairUp(a, b)
-		return s.means(left, right)
 	}
-	return noQuantity(ReasonExpression)
+	left, right := s.g.pairUp(s.g.selectRuns(args[0]), s.g.selectRuns(args[1]))
+	q := s.means(left, right)
+	if q.reason == ReasonNoData {
+		q.detail = fmt.Sprintf("%s: no cell of one side has its like on the other, with the same draw and the same values of all axes.", c)
+	}
+	return q
+}
+
+// problemReason is the code of what callProblem says in words.
+func (g *grid) problemReason(c Call) string {
+	switch c.Name {
+	case "slope", "ame":
+		for i, a := range c.Args {
+			if !slices.Contains(factorNames, a.Text) || i > 0 && a.Text == c.Args[0].Text {
+				return ReasonExpression
+			}
+		}
+		if len(c.Args) == 0 {
+			return ReasonExpression
+		}
+		if g.constant(c.Args[0].Text) != "" {
+			return ReasonNoData
+		}
+		return ReasonAmbiguous
+	case "mean", "diff":
+		if len(c.Args) == 0 || c.Name == "diff" && len(c.Args) != 2 {
+			return ReasonExpression
+		}
+		return ReasonSelection
+	}
+	return ReasonExpression
 }
 
 // combine joins two quantities, the uncertainty to first order.
@@ -316,6 +309,9 @@ func (s *sample) combine(op byte, a, b *quantity) *quantity {
 		value, da, db = a.value/b.value, 1/b.value, -a.value/b.value/b.value
 	default:
 		return noQuantity(ReasonExpression)
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return noQuantity(ReasonUnbounded)
 	}
 	q := &quantity{value: value, unit: unit, constant: a.constant && b.constant}
 	q.without = func(unit, lang int) (float64, bool) {

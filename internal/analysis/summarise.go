@@ -17,6 +17,10 @@ func (g *grid) summarise() Analysis {
 		Facts:  g.facts(),
 		Answer: []string{}, Effects: []Effect{}, Gains: []Gain{}, LeaveOut: []LeaveOut{}, Notes: []Note{},
 	}
+	if g.name != "" {
+		a.Block, a.Condition = a.Name, g.name
+		a.Name += ": " + g.name
+	}
 	s := g.sample(nil, nil, stats.EmpiricalLogit)
 	raw := g.sample(nil, nil, nil)
 	slopes := map[string]*quantity{}
@@ -87,8 +91,7 @@ func (g *grid) effect(s *sample, factor string) (Effect, *quantity) {
 			}
 			at := BudgetEffect{Budget: g.budgets[b].label, Slope: part.estimate(pq), AME: part.estimate(part.ame(pq))}
 			if at.AME.OK && at.AME.SE > 0 {
-				one := Effect{Factor: factor, AME: at.AME}
-				at.Sentence = atBudget(at.Budget) + ", " + lower(effectSentence(one, g.analysis.Measure, "", false, g.margin()))
+				at.Sentence = atBudget(at.Budget) + ", " + at.say(factor, g.analysis.Measure, g.margin())
 			}
 			e.ByBudget = append(e.ByBudget, at)
 		}
@@ -151,10 +154,8 @@ func (g *grid) facts() Facts {
 		f.Draws = append(f.Draws, g.draws[d].label)
 	}
 	cells := map[string]int{}
+	f.Strata = append(f.Strata, g.strataOfTrained()...)
 	for _, r := range g.trained {
-		if !slices.Contains(f.Strata, r.stratum) {
-			f.Strata = append(f.Strata, r.stratum)
-		}
 		cells[cellKey(RoleSize, RoleDiversity, RoleBudget)(r)]++
 		for _, sc := range r.scores {
 			f.Balanced = f.Balanced && sc != nil
@@ -173,8 +174,10 @@ func (g *grid) facts() Facts {
 		if r.kind == KindControl && !slices.Contains(f.Control, r.encoder) {
 			f.Control = append(f.Control, r.encoder)
 		}
-		if !slices.Contains(f.Pools, r.pool) {
-			f.Pools = append(f.Pools, r.pool)
+		for _, sc := range r.scores {
+			if sc != nil && !slices.Contains(f.Pools, sc.pool) {
+				f.Pools = append(f.Pools, sc.pool)
+			}
 		}
 	}
 	slices.Sort(f.Pools)
@@ -453,7 +456,7 @@ func (g *grid) cells(base baselinePairs) []CellStat {
 			c.Pairs += float64(r.lin.Pairs) / float64(len(of))
 		}
 		if d := g.gain(of, base); d.ok {
-			c.HasGain, c.Gain, c.GainHalf, c.PerLanguageGain = true, d.value, d.half, d.byLang
+			c.HasGain, c.Gain, c.GainHalf, c.PerLanguageGain, c.PerLanguageGainHalf = true, d.value, d.half, d.byLang, d.langHalf
 		}
 		out = append(out, c)
 	}
@@ -573,7 +576,7 @@ func (g *grid) drawPoints() []DrawPoint {
 	out := make([]DrawPoint, 0, len(g.runs))
 	for _, r := range g.runs {
 		p := DrawPoint{
-			Kind: r.kind, Encoder: r.encoder, Size: labelOf(g.sizes, r.size), Diversity: labelOf(g.diversities, r.diversity),
+			Kind: r.kind, Encoder: r.encoder, Stratum: r.stratum, Size: labelOf(g.sizes, r.size), Diversity: labelOf(g.diversities, r.diversity),
 			Budget: labelOf(g.budgets, r.budget), Draw: labelOf(g.draws, r.draw),
 			Params: r.params(g.nonEmbedding), Hill1: r.lin.Hill1, Pairs: float64(r.lin.Pairs),
 			PerLanguage: make([]float64, len(g.langs)),
@@ -617,26 +620,39 @@ func (g *grid) curves() []Curve {
 		if len(budgets) == 0 {
 			budgets = []int{-1}
 		}
-		for _, b := range budgets {
-			for _, o := range levels {
-				var of []*run
-				for _, r := range g.trained {
-					if r.level(other) == o && r.budget == b && (factor == RoleSize || r.lin.Hill1 > 0) {
-						of = append(of, r)
+		for _, stratum := range g.strataOfTrained() {
+			for _, b := range budgets {
+				for _, o := range levels {
+					var of []*run
+					for _, r := range g.trained {
+						if r.stratum == stratum && r.level(other) == o && r.budget == b && (factor == RoleSize || r.lin.Hill1 > 0) {
+							of = append(of, r)
+						}
 					}
+					pts := g.curve(of, factor)
+					if pts == nil {
+						continue
+					}
+					c := Curve{X: factor, Stratum: stratum, Budget: labelOf(g.budgets, b), Points: pts}
+					if factor == RoleSize {
+						c.Diversity = labelOf(g.diversities, o)
+					} else {
+						c.Size = labelOf(g.sizes, o)
+					}
+					out = append(out, c)
 				}
-				pts := g.curve(of, factor)
-				if pts == nil {
-					continue
-				}
-				c := Curve{X: factor, Budget: labelOf(g.budgets, b), Points: pts}
-				if factor == RoleSize {
-					c.Diversity = labelOf(g.diversities, o)
-				} else {
-					c.Size = labelOf(g.sizes, o)
-				}
-				out = append(out, c)
 			}
+		}
+	}
+	return out
+}
+
+// strataOfTrained lists the strata of the trained runs in their order.
+func (g *grid) strataOfTrained() []string {
+	var out []string
+	for _, r := range g.trained {
+		if !slices.Contains(out, r.stratum) {
+			out = append(out, r.stratum)
 		}
 	}
 	return out
@@ -769,6 +785,7 @@ func (g *grid) answer(a Analysis) []string {
 	if t, _ := interactionSentence(a.Interaction, a.InteractionRaw); t != "" {
 		out = append(out, t)
 	}
+	out = append(out, budgetSentences(a.Effects)...)
 	if a.Exchange != nil {
 		within := fmt.Sprintf("%s to %s parameters", amount(float64(a.Facts.Sizes[0].Params)), amount(float64(a.Facts.Sizes[len(a.Facts.Sizes)-1].Params)))
 		if n := len(a.Facts.Diversities); n > 1 {
@@ -776,7 +793,11 @@ func (g *grid) answer(a Analysis) []string {
 		}
 		out = append(out, exchangeSentence(*a.Exchange, within))
 	}
-	return append(out, scopeSentence(a.Facts))
+	out = append(out, scopeSentence(a.Facts))
+	if a.Condition != "" {
+		out[0] = "With " + a.Condition + ": " + lower(out[0])
+	}
+	return out
 }
 
 // margin is the smallest change of the measure that its claims call one that

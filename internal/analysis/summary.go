@@ -24,6 +24,8 @@ const SummaryFormat = "xlrun.summary/1"
 // unit, 0 to 1; a point is 0.01.
 type Analysis struct {
 	Name      string `json:"name"`
+	Block     string `json:"block,omitempty"`     // of the analysis, where Name says which condition too
+	Condition string `json:"condition,omitempty"` // "index exact": one of several that the retrieval measures
 	Retrieval string `json:"retrieval"`
 	Measure   string `json:"measure"`
 	Baseline  string `json:"baseline,omitempty"` // the encoder compared with
@@ -242,7 +244,9 @@ type CellStat struct {
 	// PerLanguage holds the mean of each target, in the order of Facts.Targets.
 	PerLanguage     []float64 `json:"per_language"`
 	PerLanguageGain []float64 `json:"per_language_gain,omitempty"`
-	PerLanguageHalf []float64 `json:"per_language_half,omitempty"` // of the mean, over draws
+	// PerLanguageGainHalf are 95 % half-widths over draws, 0 with one draw.
+	PerLanguageGainHalf []float64 `json:"per_language_gain_half,omitempty"`
+	PerLanguageHalf     []float64 `json:"per_language_half,omitempty"` // of the mean, over draws
 }
 
 // AxisStat is the mean over the trained cells of one value of an axis.
@@ -291,6 +295,7 @@ type LanguageEffect struct {
 type DrawPoint struct {
 	Kind        string    `json:"kind"`
 	Encoder     string    `json:"encoder"`
+	Stratum     string    `json:"stratum,omitempty"`
 	Size        string    `json:"size,omitempty"`
 	Diversity   string    `json:"diversity,omitempty"`
 	Budget      string    `json:"budget,omitempty"`
@@ -306,6 +311,7 @@ type DrawPoint struct {
 // Curve is a fitted line over size or diversity, at one value of the others.
 type Curve struct {
 	X         string       `json:"x"` // "size" or "diversity"
+	Stratum   string       `json:"stratum,omitempty"`
 	Size      string       `json:"size,omitempty"`
 	Diversity string       `json:"diversity,omitempty"`
 	Budget    string       `json:"budget,omitempty"`
@@ -347,6 +353,8 @@ const (
 	ReasonUnbounded    = "unbounded"
 	ReasonNoData       = "no data"
 	ReasonExpression   = "expression" // the claim asks for something that this analysis has not
+	ReasonSelection    = "selection"  // the claim names cells that are not there, or do not belong together
+	ReasonAmbiguous    = "ambiguous"  // the claim would be about several conditions at once
 )
 
 // Cases of a verdict (which row of the rule applied).

@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/xlrun/xlrun/internal/stats"
 )
 
 // Numbers in sentences: points are 100 × the measure, with one decimal, or two
@@ -36,6 +38,16 @@ func styleOf(unit string, half float64) style {
 		return style{unit, 2}
 	}
 	return style{unit, 2}
+}
+
+// apart adds a decimal where rounding would write a limit as zero that is not:
+// "0.00 to 0.23" does not say that zero is excluded.
+func (s style) apart(low, high float64) style {
+	zero := func(v float64) bool { return strings.Trim(s.number(v), "−0.") == "" }
+	if s.decimals == 2 && (low > 0 && zero(low) || high < 0 && zero(high)) {
+		s.decimals = 3
+	}
+	return s
 }
 
 // number writes a value of the estimand.
@@ -100,12 +112,13 @@ type factorWords struct {
 	subject  string // before "gains more"
 	held     string // after "with", when it is held
 	noun     string
+	varies   string // before "does not vary"
 }
 
 var words = map[string]factorWords{
-	RoleSize:      {"the encoder", "Size", "the encoder unchanged", "size"},
-	RoleDiversity: {"the number of training languages", "Diversity", "the number of training languages unchanged", "languages"},
-	RoleBudget:    {"the number of pairs", "The number of pairs", "the number of pairs unchanged", "pairs"},
+	RoleSize:      {"the encoder", "Size", "the encoder unchanged", "size", "The size"},
+	RoleDiversity: {"the number of training languages", "Diversity", "the number of training languages unchanged", "languages", "The number of training languages"},
+	RoleBudget:    {"the number of pairs", "The number of pairs", "the number of pairs unchanged", "pairs", "The number of pairs"},
 }
 
 // effectSentence says what one doubling of a factor does. first mentions the
@@ -120,13 +133,13 @@ func effectSentence(e Effect, measure, where string, first bool, margin float64)
 			subject += ", with " + words[h].held + ","
 		}
 	}
-	s := styleOf(unitMeasure, (a.High-a.Low)/2)
+	s := styleOf(unitMeasure, (a.High-a.Low)/2).apart(a.Low, a.High)
 	of, in := "", ""
 	if first {
 		of, in = " of "+measure, " "+where
 	}
 	switch {
-	case margin > 0 && a.Low > -margin && a.High < margin:
+	case margin > 0 && a.Low > -margin && a.High < margin && a.Low <= 0 && a.High >= 0:
 		return fmt.Sprintf("%s changes %s%s by less than %s either way.", subject, measure, in, s.with(s.given(margin)))
 	case a.Low <= 0 && a.High >= 0:
 		return fmt.Sprintf("%s shows no clear gain%s%s: between a loss of %s and a gain of %s all fits these data.",
@@ -140,7 +153,39 @@ func effectSentence(e Effect, measure, where string, first bool, margin float64)
 	if first {
 		interval = "95 % interval " + interval
 	}
-	return fmt.Sprintf("%s %s **%s**%s%s (%s).", subject, verb, s.with(s.number(v)), of, in, interval)
+	small := ""
+	if margin > 0 && high < margin {
+		small = fmt.Sprintf(": clear, but less than the %s asked for", s.with(s.given(margin)))
+	}
+	return fmt.Sprintf("%s %s **%s**%s%s (%s)%s.", subject, verb, s.with(s.number(v)), of, in, interval, small)
+}
+
+// say is the effect at a budget, to stand after the name of the budget.
+func (b BudgetEffect) say(factor, measure string, margin float64) string {
+	return lower(effectSentence(Effect{Factor: factor, AME: b.AME}, measure, "", false, margin))
+}
+
+// budgetSentences says what each factor does at each budget, a sentence for
+// each budget.
+func budgetSentences(effects []Effect) []string {
+	var order []string
+	said := map[string][]string{}
+	for _, e := range effects {
+		for _, b := range e.ByBudget {
+			if b.Sentence == "" {
+				continue
+			}
+			if said[b.Budget] == nil {
+				order = append(order, b.Budget)
+			}
+			said[b.Budget] = append(said[b.Budget], strings.TrimSuffix(strings.TrimPrefix(b.Sentence, atBudget(b.Budget)+", "), "."))
+		}
+	}
+	var out []string
+	for _, b := range order {
+		out = append(out, atBudget(b)+", "+strings.Join(said[b], "; ")+".")
+	}
+	return out
 }
 
 // differenceSentence compares the effects of size and diversity; d is size
@@ -435,6 +480,9 @@ func robustSentence(r *ClaimResult) string {
 // reasonSentence says why a verdict was forced.
 func (x *question) reasonSentence() string {
 	g := x.grid
+	if x.q.detail != "" && x.q.reason == x.reason {
+		return x.q.detail + x.byCondition()
+	}
 	switch x.reason {
 	case ReasonFewLanguages:
 		return fmt.Sprintf("Claims about languages in general need at least %d; this study has %d. The numbers above are about these %d.", minLanguages, len(g.langs), len(g.langs))
@@ -468,6 +516,25 @@ func (x *question) reasonSentence() string {
 		return "These records do not hold what the claim is about: it does not vary, or was not measured."
 	}
 	return "This comparison cannot be computed: its parts have different units, or are not known here."
+}
+
+// byCondition says what the conditions would say by themselves.
+func (x *question) byCondition() string {
+	const most = 4
+	if x.reason != ReasonAmbiguous || len(x.parts) < 2 || len(x.parts) > most {
+		return ""
+	}
+	var said []string
+	for _, g := range x.parts {
+		s := g.sample(nil, nil, stats.EmpiricalLogit)
+		e := s.estimate(s.evaluate(x.theta))
+		if !e.OK || e.SE == 0 {
+			return ""
+		}
+		f := styleOf(e.Unit, (e.High-e.Low)/2).apart(e.Low, e.High)
+		said = append(said, fmt.Sprintf("%s %s (%s)", g.name, f.with(signed(f.number(e.Value))), f.from(e.Low, e.High)))
+	}
+	return " By themselves: " + strings.Join(said, "; ") + "."
 }
 
 func partialSentence(p *Partial) string {

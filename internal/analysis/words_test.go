@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -46,6 +47,24 @@ func TestEffectSentence(t *testing.T) {
 			"Doubling the number of training languages, with the number of pairs unchanged, changes nDCG@10 by less than 0.5 points either way.",
 		},
 		{
+			"clear but small",
+			Effect{Factor: RoleDiversity, Held: []string{RoleBudget}, AME: points(.274, .086, .462)},
+			false, .005,
+			"Doubling the number of training languages, with the number of pairs unchanged, gains **0.27 points** (0.09 to 0.46): clear, but less than the 0.5 points asked for.",
+		},
+		{
+			"a small loss",
+			Effect{Factor: RoleDiversity, AME: points(-.274, -.462, -.086)},
+			false, .005,
+			"Doubling the number of training languages costs **0.27 points** (0.09 to 0.46): clear, but less than the 0.5 points asked for.",
+		},
+		{
+			"just above zero",
+			Effect{Factor: RoleDiversity, AME: points(.115, .0034, .2271)},
+			false, 0,
+			"Doubling the number of training languages gains **0.115 points** (0.003 to 0.227).",
+		},
+		{
 			"no margin given",
 			Effect{Factor: RoleDiversity, AME: points(.1, -.3, .4)},
 			false, 0,
@@ -67,6 +86,25 @@ func TestEffectSentence(t *testing.T) {
 		if got := effectSentence(c.e, "nDCG@10", in, c.first, c.margin); got != c.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", c.name, got, c.want)
 		}
+	}
+}
+
+func TestBudgetSentences(t *testing.T) {
+	at := func(factor, budget string, e Estimate) BudgetEffect {
+		b := BudgetEffect{Budget: budget, AME: e}
+		b.Sentence = atBudget(budget) + ", " + b.say(factor, "nDCG@10", .005)
+		return b
+	}
+	got := budgetSentences([]Effect{
+		{Factor: RoleSize, ByBudget: []BudgetEffect{at(RoleSize, "701", points(1.6, .8, 2.5)), at(RoleSize, "4206", points(2.7, 1.9, 3.5))}},
+		{Factor: RoleDiversity, ByBudget: []BudgetEffect{at(RoleDiversity, "701", points(.1, -.3, .4)), {Budget: "4206"}}},
+	})
+	want := []string{
+		"At 701 pairs, doubling the encoder gains **1.6 points** (0.8 to 2.5); doubling the number of training languages changes nDCG@10 by less than 0.5 points either way.",
+		"At 4,206 pairs, doubling the encoder gains **2.7 points** (1.9 to 3.5).",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q\nwant %q", got, want)
 	}
 }
 
