@@ -80,7 +80,8 @@ func TestDecodeReportsEveryMistake(t *testing.T) {
 func TestDeclarationsThatContradictThemselves(t *testing.T) {
 	open := func(context.Context, struct {
 		A int `xl:"a,default=5,max=3" doc:"d"`
-	}) (sdk.Index, error) {
+	},
+	) (sdk.Index, error) {
 		return nil, nil
 	}
 	for name, p := range map[string]sdk.Plugin{

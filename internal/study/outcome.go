@@ -1,0 +1,188 @@
+package study
+
+// What becomes of the measurements: analyses, claims, and the steps that
+// assemble results.
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+
+	"github.com/xlrun/xlrun/internal/workflow"
+	"github.com/xlrun/xlrun/sdk"
+)
+
+// analyses checks analysis and claim blocks, and adds the steps that turn
+// measurements into results.
+func (b *builder) analyses() {
+	for _, a := range b.w.Analyses {
+		if a.Of == nil {
+			continue
+		}
+		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: a.Measure, Range: a.Range}
+		if a.Baseline != nil {
+			out.Baseline = a.Baseline.Name
+			if r := a.Of.Refs["encoder"]; r != nil && !slices.Contains(r.AllTargets(), a.Baseline) {
+				b.add(errorAt(a.Ranges["baseline"], "Baseline not measured", "%s is not among the encoders of %s: add it to the list there.", a.Baseline.Address(), a.Of.Address()))
+			}
+		}
+		b.oneAxisPerRole(a)
+		b.measureKnown(a)
+		b.plan.Analyses = append(b.plan.Analyses, out)
+	}
+	for _, c := range b.w.Claims {
+		if c.Of == nil {
+			continue
+		}
+		b.plan.Claims = append(b.plan.Claims, Claim{
+			Name: c.Name, Analysis: c.Of.Name, Statement: c.Statement, Holds: c.Holds.Text, Margin: c.Margin, Range: c.Range,
+			Left: exprOf(c.Holds.Left), Op: c.Holds.Op, Right: exprOf(c.Holds.Right),
+		})
+	}
+	if b.opts.ValidateOnly || b.diags.HasErrors() {
+		return
+	}
+	b.results()
+}
+
+func (b *builder) oneAxisPerRole(a *workflow.Analysis) {
+	axes := map[int]bool{}
+	for _, v := range b.g.vars[a.Of] {
+		for _, x := range v.axes {
+			axes[x] = true
+		}
+	}
+	for _, role := range []string{workflow.RoleSize, workflow.RoleDiversity} {
+		var names []string
+		for _, x := range slices.Sorted(maps.Keys(axes)) {
+			if b.w.Axes[x].Role == role {
+				names = append(names, b.w.Axes[x].Name)
+			}
+		}
+		if len(names) > 1 {
+			b.add(errorAt(a.Range, "Two axes of one role", "%s depends on the axes %s, which both play the role %q. An analysis takes one: give the others the role \"factor\".", a.Of.Address(), strings.Join(names, " and "), role))
+		}
+	}
+}
+
+// measureKnown checks the analysis's measure against what the metric computes,
+// where the metric says so in an argument called measures.
+func (b *builder) measureKnown(a *workflow.Analysis) {
+	if a.Measure == "" || a.Of.Refs["metric"] == nil {
+		return
+	}
+	for _, m := range a.Of.Refs["metric"].AllTargets() {
+		for _, in := range b.g.instances(m) {
+			c, ok := b.config(in)
+			list, isList := c.full["measures"].([]any)
+			if !ok || !isList {
+				continue
+			}
+			var names []string
+			for _, x := range list {
+				if s, ok := x.(string); ok {
+					names = append(names, s)
+				}
+			}
+			if !slices.Contains(names, a.Measure) {
+				b.add(errorAt(a.Ranges["measure"], "Measure not computed", "%s computes %s, not %q.%s", m.Address(), strings.Join(names, ", "), a.Measure, sdk.DidYouMean(a.Measure, names)))
+			}
+		}
+	}
+}
+
+func exprOf(e *workflow.Estimand) *Expr {
+	if e == nil {
+		return nil
+	}
+	return &Expr{Call: e.Call, Args: e.Args, Num: e.Num, Op: e.Op, Left: exprOf(e.Left), Right: exprOf(e.Right)}
+}
+
+// results adds collect, analyse and report. Their arguments hold names and
+// words, which the records and the report print: renaming a block assembles
+// the results anew and computes nothing else.
+func (b *builder) results() {
+	if len(b.plan.Cells) == 0 {
+		return
+	}
+	var inputs []Input
+	cells := make([]any, len(b.plan.Cells))
+	for i, c := range b.plan.Cells {
+		axes := map[string]any{}
+		for k, v := range c.Axes {
+			axes[k] = v
+		}
+		runs := make([]any, len(c.Runs))
+		for j, r := range c.Runs {
+			inputs = append(inputs, Input{"values", r.Measure, "values"})
+			runs[j] = map[string]any{"seed": float64(r.Seed), "measure": string(r.Measure.Recipe)}
+		}
+		cell := map[string]any{
+			"id": string(c.ID), "retrieval": c.Retrieval, "encoder": c.Encoder, "component": c.Component, "task": c.Task, "index": c.Index,
+			"axes": axes, "query_language": c.QueryLanguage, "corpus_language": c.CorpusLanguage, "runs": runs, "queries": string(c.Queries.Recipe),
+		}
+		if c.Mix != nil {
+			cell["mix"], cell["train"] = string(c.Mix.Recipe), string(c.Train.Recipe)
+		}
+		cells[i] = cell
+	}
+	collect := b.step(Step{Stage: StageCollect, Label: "records", Inputs: inputs, Weight: float64(len(b.plan.Cells)) / 20}, map[string]any{"cells": cells})
+	facts := map[string]any{
+		"title": b.plan.Title, "question": b.plan.Question, "only": b.plan.Only, "cells": float64(b.plan.FullCells),
+		"axes": b.plan.Axes, "analyses": analysisArgs(b.plan), "claims": claimArgs(b.plan),
+	}
+	analyse := b.step(Step{Stage: StageAnalyse, Label: "analysis", Inputs: []Input{{"records", collect, "records"}}, Weight: float64(len(b.plan.Cells)) / 20}, facts)
+	report := b.step(Step{
+		Stage: StageReport, Label: "report", Weight: 20,
+		Inputs: []Input{{"summary", analyse, "summary"}, {"records", collect, "records"}},
+	}, map[string]any{"name": b.plan.Name, "renderer": b.opts.Report, "components": b.componentsUsed(), "warnings": b.warningTexts()})
+	b.plan.Collect, b.plan.Analyse, b.plan.Report = collect, analyse, report
+}
+
+func analysisArgs(p *Plan) []any {
+	var out []any
+	for _, a := range p.Analyses {
+		out = append(out, map[string]any{"name": a.Name, "retrieval": a.Retrieval, "measure": a.Measure, "baseline": a.Baseline})
+	}
+	return out
+}
+
+func claimArgs(p *Plan) []any {
+	var out []any
+	for _, c := range p.Claims {
+		out = append(out, map[string]any{"name": c.Name, "analysis": c.Analysis, "statement": c.Statement, "holds": c.Holds, "left": c.Left, "op": c.Op, "right": c.Right, "margin": c.Margin})
+	}
+	return out
+}
+
+// componentsUsed lists the components of the plan for the report's method
+// section.
+func (b *builder) componentsUsed() []any {
+	seen := map[string]bool{}
+	var out []any
+	for _, s := range b.plan.Steps {
+		if s.Component == nil {
+			continue
+		}
+		c := s.Component
+		k := fmt.Sprintf("%s %s r%d %s", c.Kind, c.Name, c.Revision, c.Tree)
+		if !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (b *builder) warningTexts() []any {
+	var out []any
+	for _, d := range workflow.Tidy(b.diags) {
+		if d.Severity == hcl.DiagWarning {
+			out = append(out, d.Summary+": "+d.Detail)
+		}
+	}
+	return out
+}
