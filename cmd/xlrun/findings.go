@@ -9,8 +9,11 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/hcl/v2"
+
 	"github.com/xlrun/xlrun/internal/analysis"
 	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/report"
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/runner"
@@ -28,6 +31,15 @@ func design(p *study.Plan) analysis.Design {
 		if !slices.Contains(d.Encoders, c.Encoder) {
 			d.Encoders = append(d.Encoders, c.Encoder)
 		}
+		cell := analysis.Cell{
+			ID: string(c.ID), Retrieval: c.Retrieval, Encoder: c.Encoder, Component: c.Component, Task: c.Task, Index: c.Index, Metric: c.Metric, Axes: c.Axes,
+		}
+		if c.Mix != nil {
+			m := c.Mix.Mix
+			cell.Trained, cell.Shuffled = true, m.Pairing == collection.PairingShuffled
+			cell.Languages, cell.Uneven, cell.Pairs = len(m.Languages), m.Share != collection.ShareEven, m.Pairs
+		}
+		d.Cells = append(d.Cells, cell)
 	}
 	for _, a := range p.Analyses {
 		d.Analyses = append(d.Analyses, analysis.Spec{Name: a.Name, Retrieval: a.Retrieval, Measure: a.Measure, Baseline: a.Baseline})
@@ -57,6 +69,21 @@ func expression(e *study.Expr) analysis.Expr {
 		return analysis.Binary{Op: e.Op[0], Left: expression(e.Left), Right: expression(e.Right)}
 	}
 	return analysis.Number(e.Num)
+}
+
+// checkClaims refuses claims that no records could decide.
+func checkClaims(p *study.Plan) hcl.Diagnostics {
+	var diags hcl.Diagnostics
+	for _, problem := range analysis.CheckClaims(design(p)) {
+		d := &hcl.Diagnostic{Severity: hcl.DiagError, Summary: "Claim that cannot be decided", Detail: problem.Text}
+		for _, c := range p.Claims {
+			if c.Name == problem.Claim {
+				d.Subject = c.Range.Ptr()
+			}
+		}
+		diags = append(diags, d)
+	}
+	return diags
 }
 
 // analyse turns records into summary.json and claims.json.

@@ -216,8 +216,11 @@ func (se *session) plan(ctx context.Context, validateOnly, force bool) (*study.P
 	if ctx.Err() != nil {
 		return nil, exitInterrupted
 	}
+	if !diags.HasErrors() && !validateOnly {
+		diags = append(diags, checkClaims(p)...)
+	}
 	if diags.HasErrors() {
-		se.a.ui.Diagnostics(se.files, diags)
+		se.a.ui.Diagnostics(se.files, workflow.Tidy(diags))
 		return nil, exitUsage
 	}
 	return p, exitDone

@@ -38,7 +38,7 @@ func (b *builder) analyses() {
 			continue
 		}
 		b.plan.Claims = append(b.plan.Claims, Claim{
-			Name: c.Name, Analysis: c.Of.Name, Statement: c.Statement, Holds: c.Holds.Text, Margin: c.Margin, Range: c.Range,
+			Name: c.Name, Analysis: c.Of.Name, Statement: c.Statement, Holds: c.Holds.Text, Margin: c.Margin, Range: c.HoldsRange,
 			Left: exprOf(c.Holds.Left), Op: c.Holds.Op, Right: exprOf(c.Holds.Right),
 		})
 	}

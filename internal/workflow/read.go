@@ -522,7 +522,7 @@ func (w *Workflow) readClaim(b *hclsyntax.Block) hcl.Diagnostics {
 		case "holds":
 			c, d := w.readComparison(attr.Expr)
 			diags = append(diags, d...)
-			out.Holds = c
+			out.Holds, out.HoldsRange = c, attr.Expr.Range()
 		default:
 			diags = append(diags, unsupported(attr.NameRange, name, keys(claimArgs)))
 		}

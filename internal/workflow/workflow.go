@@ -123,12 +123,13 @@ type Analysis struct {
 
 // Claim is a claim block.
 type Claim struct {
-	Name      string
-	Of        *Analysis
-	Statement string
-	Holds     Comparison
-	Margin    float64
-	Range     hcl.Range
+	Name       string
+	Of         *Analysis
+	Statement  string
+	Holds      Comparison
+	HoldsRange hcl.Range
+	Margin     float64
+	Range      hcl.Range
 }
 
 // Load reads a workflow file, or a directory of *.hcl files, and decides its
