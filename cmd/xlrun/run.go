@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"time"
 
+	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/runner"
 	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/internal/terminal"
@@ -116,6 +118,51 @@ func keepSnapshot(p *study.Plan) error {
 		return err
 	}
 	return os.Rename(tmp, file)
+}
+
+// estimate says how long a plan takes here, judging by what steps of the same
+// blocks took in the last run; "" where that run says too little.
+func estimate(p *study.Plan, st *runner.StepStatus, workers int) string {
+	if st == nil || len(st.ToRun) == 0 {
+		return ""
+	}
+	b, err := os.ReadFile(filepath.Join(resultsDir(p), "latest", "journal.parquet"))
+	if err != nil {
+		return ""
+	}
+	entries, err := results.DecodeJournal(b)
+	if err != nil {
+		return ""
+	}
+	type kind struct{ stage, block string }
+	sum, n := map[kind]float64{}, map[kind]float64{}
+	for _, e := range entries {
+		if e.Status == results.StatusDone {
+			for _, k := range []kind{{e.Stage, e.Block}, {e.Stage, ""}} {
+				sum[k] += e.Seconds
+				n[k]++
+			}
+		}
+	}
+	total := 0.0
+	for _, s := range st.ToRun {
+		k := kind{string(s.Stage), s.Block}
+		if n[k] == 0 {
+			k.block = ""
+		}
+		if n[k] == 0 {
+			return ""
+		}
+		total += sum[k] / n[k]
+	}
+	d := time.Duration(total / float64(max(1, workers)) * float64(time.Second))
+	switch {
+	case d < time.Second:
+		return ""
+	case d < 90*time.Second:
+		return fmt.Sprintf("About %d s here, judging by the last run.", int(d.Seconds()+0.5))
+	}
+	return fmt.Sprintf("About %d min here, judging by the last run.", int(d.Minutes()+0.5))
 }
 
 // changes says why steps have to run, where an earlier plan is known.
