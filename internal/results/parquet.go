@@ -64,9 +64,8 @@ func (f *format[T, R]) writer(out io.Writer) *Writer[T] {
 	}
 	return &Writer[T]{
 		write: func(v T) error {
-			r := f.row(v)
-			held += f.size(&r)
-			buf = append(buf, r)
+			buf = append(buf, f.row(v))
+			held += f.size(&buf[len(buf)-1])
 			if len(buf) < 256 {
 				return nil
 			}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
+	"sync"
 )
 
 // Ranked is one place in the ranking of one query. Ranks count from 1 and rise
@@ -53,10 +53,14 @@ func DecodeValues(b []byte) ([]Measured, error) { return values.all(b) }
 // Scores have as many digits as tell float32 values apart. White space in an
 // id would shift the columns, so it is written as "_".
 func WriteTREC(w io.Writer, tag string, rows []Ranked) error {
-	var b []byte
+	b := make([]byte, 0, min(1<<17, 64*len(rows)+64))
 	tag = trecField(tag)
+	var query, asField string
 	for _, r := range rows {
-		b = append(b, trecField(r.QueryID)...)
+		if r.QueryID != query || asField == "" {
+			query, asField = r.QueryID, trecField(r.QueryID)
+		}
+		b = append(b, asField...)
 		b = append(b, " Q0 "...)
 		b = append(b, trecField(r.DocumentID)...)
 		b = append(b, ' ')
@@ -83,25 +87,40 @@ func trecField(s string) string {
 	if s == "" {
 		return "_"
 	}
-	if !strings.ContainsAny(s, " \t\n\r\v\f") {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case ' ', '\t', '\n', '\r', '\v', '\f':
-			return '_'
+	for i := range len(s) {
+		if !white(s[i]) {
+			continue
 		}
-		return r
-	}, s)
+		b := []byte(s)
+		for k := i; k < len(b); k++ {
+			if white(b[k]) {
+				b[k] = '_'
+			}
+		}
+		return string(b)
+	}
+	return s
 }
+
+func white(c byte) bool { return c == ' ' || c >= '\t' && c <= '\r' }
+
+// gzips keeps compressors: a new one costs more than compressing a run.
+var gzips = sync.Pool{New: func() any {
+	z, err := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed)
+	if err != nil {
+		panic(err) // the level is one there is
+	}
+	return z
+}}
 
 // Gzip compresses b at the fastest level, without name or time.
 func Gzip(b []byte) ([]byte, error) {
 	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err == nil {
-		_, err = z.Write(b)
-	}
+	out.Grow(len(b)/3 + 64)
+	z := gzips.Get().(*gzip.Writer)
+	defer gzips.Put(z)
+	z.Reset(&out)
+	_, err := z.Write(b)
 	if err == nil {
 		err = z.Close()
 	}

@@ -67,6 +67,9 @@ type run struct {
 	opts  Options
 	store *cas.Store
 	cache *cache
+	// rankings are apart: there are many, each is wanted soon after it came
+	// and then no more, and full of pointers for the collector to follow.
+	rankings *cache
 
 	nodes []*node
 	index map[*study.Step]*node
@@ -94,12 +97,15 @@ type run struct {
 	seq     int64
 }
 
+// rankingBytes bounds the rankings kept in memory.
+const rankingBytes = 32 << 20
+
 // flight is an action being computed; the waiting nodes share its result.
 type flight struct{ waiting []*node }
 
 func newRun(plan *study.Plan, opts Options) *run {
 	r := &run{
-		plan: plan, opts: opts, store: opts.Store, cache: newCache(opts.CacheBytes),
+		plan: plan, opts: opts, store: opts.Store, cache: newCache(opts.CacheBytes), rankings: newCache(min(rankingBytes, opts.CacheBytes)),
 		nodes: make([]*node, len(plan.Steps)), index: make(map[*study.Step]*node, len(plan.Steps)),
 		flights: map[cas.Digest]*flight{}, made: map[cas.Digest]*record{}, openOf: map[study.Stage]int{}, journal: newJournal(opts.Results),
 		started: time.Now().UTC().Truncate(time.Microsecond),

@@ -422,7 +422,7 @@ func search(ctx context.Context, j *job) (*result, error) {
 		return nil, err
 	}
 	// The measure step is next to ask for it.
-	j.r.cache.put("ranking "+string(res.outputs[partRanking].Digest), ranking, int64(len(ranking))*48)
+	j.r.rankings.put("ranking "+string(res.outputs[partRanking].Digest), ranking, int64(len(ranking))*48)
 	var run bytes.Buffer
 	if err := results.WriteTREC(&run, "xlrun-"+j.action.Short(), ranking); err != nil {
 		return nil, err
@@ -436,7 +436,7 @@ func search(ctx context.Context, j *job) (*result, error) {
 }
 
 func (r *run) ranking(o output) ([]results.Ranked, error) {
-	return cacheGet(r.cache, "ranking "+string(o.Digest), func() ([]results.Ranked, int64, error) {
+	return cacheGet(r.rankings, "ranking "+string(o.Digest), func() ([]results.Ranked, int64, error) {
 		b, err := r.store.ReadFile(o.Digest)
 		if err != nil {
 			return nil, 0, err
