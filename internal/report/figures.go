@@ -45,7 +45,12 @@ type drawing struct {
 // trained tells whether a cell is shown where sizes, diversities and budgets
 // make the picture: trained, and of the first stratum where there are several.
 func (d *drawing) trained(c analysis.CellStat) bool {
-	return c.Kind == analysis.KindTrained && (len(d.a.Facts.Strata) < 2 || c.Stratum == d.a.Facts.Strata[0])
+	return c.Kind == analysis.KindTrained && d.shown(c.Stratum)
+}
+
+// shown tells whether a stratum is drawn.
+func (d *drawing) shown(stratum string) bool {
+	return len(d.a.Facts.Strata) < 2 || stratum == d.a.Facts.Strata[0]
 }
 
 // stratum says in a caption that only one stratum is shown.
@@ -56,7 +61,25 @@ func (d *drawing) stratum() string {
 	return ""
 }
 
-func (d *drawing) name(code string) string { return languageName(code, d.study.Names) }
+// name is the English name of a target, without its script where the study has
+// the language in one script only: the code beside it says the script.
+func (d *drawing) name(code string) string {
+	own := languageName(code, d.study.Names)
+	base, _, ok := strings.Cut(code, "_")
+	if !ok || d.study.Names[code] != "" {
+		return own
+	}
+	plain := languageName(base, d.study.Names)
+	for _, t := range d.a.Facts.Targets {
+		if o, _, _ := strings.Cut(t.Code, "_"); t.Code != code && languageName(o, d.study.Names) == plain {
+			return own
+		}
+	}
+	if plain == base { // no name
+		return own
+	}
+	return plain
+}
 
 // figures returns the figures for which the summary has numbers, in the order
 // of the page.
@@ -88,12 +111,20 @@ func factor(name string) (doubling, noun, hue string) {
 	return "Doubling|" + short(name, 20), clean(name), "var(--fg2)"
 }
 
+// block is the name of the analysis block, which claims refer to.
+func (d *drawing) block() string {
+	if d.a.Block != "" {
+		return d.a.Block
+	}
+	return d.a.Name
+}
+
 // margin returns the smallest difference in measure units that a claim of the
 // analysis cares about, and whether all claims agree on it. It is 0 without.
 func (d *drawing) margin() (least float64, same bool) {
 	same = true
 	for _, c := range d.claims {
-		if c.Analysis != d.a.Name || c.Margin <= 0 || c.Estimate.Unit != "measure" {
+		if c.Analysis != d.block() || c.Margin <= 0 || c.Estimate.Unit != "measure" {
 			continue
 		}
 		if least != 0 && c.Margin != least {
@@ -288,7 +319,7 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 	}
 	fitted := map[string]bool{}
 	for _, c := range d.a.Curves {
-		if c.X != x || len(d.a.Facts.Strata) > 1 {
+		if c.X != x || !d.shown(c.Stratum) {
 			continue
 		}
 		fitted[c.Language] = true
@@ -339,8 +370,7 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 			t.add(who, sizes[c.Size], diversities[c.Diversity], d.budget(c.Budget), num(float64(c.Params), 0), num(c.Hill1, 2), num(float64(c.Draws), 0), num(y, 4), num(half, 4))
 		}
 		for _, c := range d.a.Draws {
-			// A draw does not say its stratum, so with several none is shown.
-			if c.Kind != analysis.KindTrained || len(d.a.Facts.Strata) > 1 || at(c.Params, c.Hill1) <= 0 || li > len(c.PerLanguage) {
+			if c.Kind != analysis.KindTrained || !d.shown(c.Stratum) || at(c.Params, c.Hill1) <= 0 || li > len(c.PerLanguage) {
 				continue
 			}
 			y := c.Mean
@@ -367,22 +397,32 @@ func (d *drawing) lines(x string, axis object, rows []point) object {
 	faint := func(full, dim float64) object {
 		return object{"condition": object{"param": "pick", "value": full}, "value": dim}
 	}
-	layers := list{
-		object{
-			"transform": only("curve"),
-			"mark":      object{"type": "area", "aria": false},
-			"encoding":  object{"x": xe, "y": y("low"), "y2": object{"field": "high"}, "color": s.colour(), "opacity": faint(0.14, 0.02)},
-		},
-		object{
-			"transform": only("curve"),
-			"mark":      object{"type": "line", "strokeWidth": 2, "aria": false},
-			"encoding":  object{"x": xe, "y": y("y"), "color": s.colour(), "strokeDash": s.dash(), "opacity": faint(1, 0.12)},
-		},
-		object{
+	// A layer without rows has no extent, and a scale that knows none fails.
+	has := func(kind string) bool {
+		return slices.ContainsFunc(rows, func(p point) bool { return p.lang == "" && p.kind == kind })
+	}
+	layers := list{}
+	if has("curve") {
+		layers = append(layers,
+			object{
+				"transform": only("curve"),
+				"mark":      object{"type": "area", "aria": false},
+				"encoding":  object{"x": xe, "y": y("low"), "y2": object{"field": "high"}, "color": s.colour(), "opacity": faint(0.14, 0.02)},
+			},
+			object{
+				"transform": only("curve"),
+				"mark":      object{"type": "line", "strokeWidth": 2, "aria": false},
+				"encoding":  object{"x": xe, "y": y("y"), "color": s.colour(), "strokeDash": s.dash(), "opacity": faint(1, 0.12)},
+			})
+	}
+	if has("draw") {
+		layers = append(layers, object{
 			"transform": only("draw"),
 			"mark":      object{"type": "circle", "size": 10, "aria": false},
 			"encoding":  object{"x": xe, "y": y("y"), "color": s.colour(), "opacity": faint(0.55, 0.06)},
-		},
+		})
+	}
+	layers = append(layers,
 		object{
 			"params":    list{object{"name": "pick", "select": object{"type": "point", "fields": list{"series"}}, "bind": "legend"}},
 			"transform": only("cell"),
@@ -396,8 +436,7 @@ func (d *drawing) lines(x string, axis object, rows []point) object {
 					object{"field": "high", "type": "quantitative", "title": "95 % to", "format": ".3f"},
 				},
 			},
-		},
-	}
+		})
 	var values list
 	var budgets []string
 	for _, p := range rows {
@@ -466,6 +505,9 @@ func (d *drawing) bySize() (figure, bool) {
 		return figure{}, false
 	}
 	rows, t := d.scaling("size")
+	if !slices.ContainsFunc(rows, func(p point) bool { return p.kind == "cell" }) {
+		return figure{}, false
+	}
 	rows, note := thin(rows)
 	title := "Accuracy against encoder size."
 	return figure{
@@ -526,6 +568,9 @@ func (d *drawing) byDiversity() (figure, bool) {
 		return figure{}, false
 	}
 	rows, t := d.scaling("diversity")
+	if !slices.ContainsFunc(rows, func(p point) bool { return p.kind == "cell" }) {
+		return figure{}, false
+	}
 	rows, note := thin(rows)
 	caption := howToLines
 	if f := d.a.Facts; f.BudgetFixed && len(f.Budgets) == 1 {
@@ -570,7 +615,7 @@ func (d *drawing) grid() (figure, bool) {
 	var rows list
 	dy := 0
 	places := 2
-	if high-low < 0.15 {
+	if high-low < 0.15 || slices.ContainsFunc(d.a.Cells, func(c analysis.CellStat) bool { return d.trained(c) && c.Half > 0 && c.Half < 0.005 }) {
 		places = 3
 	}
 	for _, c := range d.a.Cells {
@@ -721,7 +766,8 @@ func (d *drawing) panels() (figure, bool) {
 	for _, k := range keys {
 		s.labels = append(s.labels, name[k])
 	}
-	t := table{Columns: []column{{Name: "Language"}, {Name: s.title}, {Name: "Parameters", Num: true}, {Name: "Effective languages", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "Gain, points", Num: true}}}
+	t := table{Columns: []column{{Name: "Language"}, {Name: s.title}, {Name: "Parameters", Num: true}, {Name: "Effective languages", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "Gain, points", Num: true}, {Name: "95 % half-width", Num: true}}}
+	intervals := false
 	var rows list
 	for _, l := range shown {
 		i := where[l.Code]
@@ -734,15 +780,23 @@ func (d *drawing) panels() (figure, bool) {
 			if !d.trained(c) || !slices.Contains(keys, k) || x <= 0 || i >= len(c.PerLanguage) {
 				continue
 			}
-			y, g := c.PerLanguage[i], c.PerLanguage[i]
+			y, g, half := c.PerLanguage[i], cell{}, 0.0
+			shown := y
 			if gain {
 				if i >= len(c.PerLanguageGain) {
 					continue
 				}
-				g = 100 * c.PerLanguageGain[i]
+				shown = 100 * c.PerLanguageGain[i]
+				g = num(shown, 2)
+				if i < len(c.PerLanguageGainHalf) {
+					half = 100 * c.PerLanguageGainHalf[i]
+				}
+			} else if i < len(c.PerLanguageHalf) {
+				half = c.PerLanguageHalf[i]
 			}
-			rows = append(rows, object{"panel": panel[l.Code], "series": name[k], "x": round(x), "y": round(g)})
-			t.add(l.Code, name[k], num(float64(c.Params), 0), num(c.Hill1, 2), num(y, 4), num(map[bool]float64{true: g}[gain], 2))
+			intervals = intervals || half > 0
+			rows = append(rows, object{"panel": panel[l.Code], "series": name[k], "x": round(x), "y": round(shown), "low": round(shown - half), "high": round(shown + half)})
+			t.add(l.Code, name[k], num(float64(c.Params), 0), num(c.Hill1, 2), num(y, 4), g, num(half, 4))
 		}
 	}
 	if len(rows) == 0 || slices.Min(levels) <= 0 {
@@ -771,6 +825,14 @@ func (d *drawing) panels() (figure, bool) {
 			"mark":      object{"type": "rule", "color": "var(--line)", "aria": false},
 			"encoding":  object{"y": quantity("zero", object{"title": title})},
 		})
+	}
+	if intervals {
+		low := quantity("low", object{"title": title, "scale": object{"zero": gain}, "axis": object{"tickCount": 4}})
+		layers = append(layers, object{
+			"mark":     object{"type": "rule", "strokeWidth": 1.5, "opacity": 0.55, "aria": false},
+			"encoding": object{"x": x, "y": low, "y2": object{"field": "high"}, "color": s.colour()},
+		})
+		note = " Bars: 95 % over draws, for this language." + note
 	}
 	layers = append(layers,
 		object{

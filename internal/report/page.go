@@ -64,6 +64,7 @@ type section struct {
 	Languages         named
 	Worst             string
 	Pools             string
+	Compared          []string
 	Gains, Encoders   named
 	Effects, LeaveOut named
 	Unit              string
@@ -240,10 +241,18 @@ func (p *page) section(d *drawing, figures []figure) *section {
 			sizes[i] = thousands(n)
 		}
 		s.Pools = "Each query chooses among " + words(sizes) + " candidates, the right one included, the same number in every language"
+		if n := len(f.Pools); n > 1 {
+			s.Pools = fmt.Sprintf("Each query chooses among %s to %s candidates, the right one included; with other numbers of candidates scores do not compare, effects within a language do", sizes[0], sizes[n-1])
+		}
 		if f.Seeds > 1 {
 			s.Pools += fmt.Sprintf("; %d such pools are averaged", f.Seeds)
 		}
 		s.Pools += "."
+	}
+	for _, g := range a.Gains {
+		if g.Sentence != "" {
+			s.Compared = append(s.Compared, g.Sentence)
+		}
 	}
 	s.Gains, s.Encoders = table(d.gains()), table(d.encoders())
 	s.Effects, s.LeaveOut = table(d.effectsTable()), table(d.leaveOut())
@@ -414,10 +423,11 @@ func (p *page) checks(in Input, general []int) {
 	add := func(name, value string, refs ...int) { p.Checks = append(p.Checks, check{name, value, refs}) }
 	s := in.Summary
 	if len(s.Analyses) > 0 {
-		f := s.Analyses[0].Facts
+		d := &drawing{a: &s.Analyses[0], study: &in.Study}
+		f := d.a.Facts
 		byExposure := map[string][]string{}
 		for _, t := range f.Targets {
-			byExposure[t.Exposure] = append(byExposure[t.Exposure], languageName(t.Code, in.Study.Names))
+			byExposure[t.Exposure] = append(byExposure[t.Exposure], d.name(t.Code))
 		}
 		n := count(f.Languages, "target language", "target languages")
 		if f.ZeroShot && len(byExposure[results.ExposureNone]) == len(f.Targets) {

@@ -3,6 +3,9 @@ package report
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"github.com/xlrun/xlrun/internal/analysis"
 )
@@ -81,7 +84,7 @@ type Fact struct{ Name, Value string }
 
 // Revision counts the changes of what this package writes; together with the
 // digest of the summary and BundleDigest it names a report.
-const Revision = 1
+const Revision = 2
 
 // Widths of the drawings that stand in the page and on paper, in pixels: there
 // twelve pixels come out as eight points.
@@ -106,41 +109,27 @@ func render(in Input, start func() (*engine, error)) (map[string][]byte, error) 
 	n := 0
 	for i := range in.Summary.Analyses {
 		d := &drawing{a: &in.Summary.Analyses[i], claims: in.Summary.Claims, study: &in.Study}
-		all[i] = d.figures()
-		for j := range all[i] {
-			f := &all[i][j]
-			n++
-			f.N, f.ID = n, fmt.Sprintf("fig-%d", n)
+		for _, f := range d.figures() {
 			if e == nil {
 				var err error
 				if e, err = start(); err != nil {
 					return nil, err
 				}
 			}
-			width := narrowDrawing
-			if f.Wide {
-				width = wideDrawing
-			}
-			svg, err := e.draw(f.Spec, width)
+			f.N, f.ID = n+1, fmt.Sprintf("fig-%d", n+1)
+			svg, files, err := f.draw(e)
 			if err != nil {
-				return nil, fmt.Errorf("draw figure %d (%s of analysis %s): %w", n, f.Kind, d.a.Name, err)
+				// The rest of a report is worth having without one figure.
+				in.Study.Notes = append(slices.Clone(in.Study.Notes), analysis.Note{
+					Code: "figure", Warning: true,
+					Text: fmt.Sprintf("The figure %q of analysis %s is left out, because it could not be drawn: %v. Its numbers are in the tables.", strings.TrimSuffix(f.Title, "."), d.a.Name, err),
+				})
+				continue
 			}
+			n++
 			svgs[f.ID] = svg
-			spec, err := json.MarshalIndent(f.Spec, "", " ")
-			if err != nil {
-				return nil, fmt.Errorf("write figure %d: %w", n, err)
-			}
-			drawn := forPaper(svg)
-			onPaper := narrowOnPaper
-			if f.Wide {
-				onPaper = wideOnPaper
-			}
-			if out["figures/"+f.ID+".pdf"], err = pdf(drawn, onPaper); err != nil {
-				return nil, fmt.Errorf("write figure %d as PDF: %w", n, err)
-			}
-			out["figures/"+f.ID+".svg"] = []byte(drawn + "\n")
-			out["figures/"+f.ID+".vl.json"] = append([]byte(forPaper(string(spec))), '\n')
-			out["figures/"+f.ID+".csv"] = f.Rows.csv()
+			maps.Copy(out, files)
+			all[i] = append(all[i], f)
 		}
 	}
 	p := build(in, all)
@@ -154,4 +143,30 @@ func render(in Input, start func() (*engine, error)) (map[string][]byte, error) 
 	}
 	out["report.html"] = html
 	return out, nil
+}
+
+// draw returns the drawing of a figure for the page and the files of its own.
+func (f *figure) draw(e *engine) (svg string, files map[string][]byte, err error) {
+	width, onPaper := narrowDrawing, narrowOnPaper
+	if f.Wide {
+		width, onPaper = wideDrawing, wideOnPaper
+	}
+	if svg, err = e.draw(f.Spec, width); err != nil {
+		return "", nil, err
+	}
+	spec, err := json.MarshalIndent(f.Spec, "", " ")
+	if err != nil {
+		return "", nil, err
+	}
+	drawn := forPaper(svg)
+	paper, err := pdf(drawn, onPaper)
+	if err != nil {
+		return "", nil, fmt.Errorf("write PDF: %w", err)
+	}
+	return svg, map[string][]byte{
+		"figures/" + f.ID + ".pdf":     paper,
+		"figures/" + f.ID + ".svg":     []byte(drawn + "\n"),
+		"figures/" + f.ID + ".vl.json": append([]byte(forPaper(string(spec))), '\n'),
+		"figures/" + f.ID + ".csv":     f.Rows.csv(),
+	}, nil
 }

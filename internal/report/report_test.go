@@ -3,6 +3,7 @@ package report
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math"
@@ -14,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/dop251/goja"
 
 	"github.com/xlrun/xlrun/internal/analysis"
 )
@@ -506,6 +509,148 @@ func BenchmarkRender(b *testing.B) {
 	for b.Loop() {
 		if _, err := Render(in); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// A figure that cannot be drawn is left out with a note; the report and the
+// other figures stay.
+func TestOneFigureFails(t *testing.T) {
+	in := fixture(small)
+	e, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	breaks := func() (*engine, error) {
+		n := 0
+		return &engine{vm: e.vm, svg: func(this goja.Value, args ...goja.Value) (goja.Value, error) {
+			if n++; n == 2 {
+				return nil, errors.New("no canvas")
+			}
+			return e.svg(this, args...)
+		}}, nil
+	}
+	files, err := render(in, breaks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page := string(files["report.html"])
+	if !strings.Contains(page, "is left out, because it could not be drawn: no canvas") {
+		t.Error("the page does not say that a figure is left out")
+	}
+	if files["figures/fig-6.svg"] == nil || files["figures/fig-7.svg"] != nil {
+		t.Error("want six figures, numbered without a gap")
+	}
+	if !strings.Contains(page, "Figure 2. Accuracy against training languages.") {
+		t.Error("the third figure does not take the place of the second")
+	}
+}
+
+// Strata, equal values, cells without draws, nothing but zeros: every valid
+// summary gives a report with all its figures.
+func TestEveryFigureIsDrawn(t *testing.T) {
+	for name, change := range map[string]func(*analysis.Analysis){
+		"strata": func(a *analysis.Analysis) {
+			a.Facts.Strata = []string{"exact", "ip"}
+			for i := range a.Cells {
+				a.Cells[i].Stratum = a.Facts.Strata[i%2]
+			}
+			a.Draws, a.Curves = nil, nil
+		},
+		"another stratum": func(a *analysis.Analysis) {
+			a.Facts.Strata = []string{"none", "other"} // no cell is of the first
+		},
+		"flat": func(a *analysis.Analysis) {
+			for i := range a.Cells {
+				c := &a.Cells[i]
+				c.Mean, c.Half, c.Low, c.High, c.Gain, c.GainHalf = 0.5, 0, 0.5, 0.5, 0, 0
+				for l := range c.PerLanguage {
+					c.PerLanguage[l] = 0.5
+				}
+				for l := range c.PerLanguageGain {
+					c.PerLanguageGain[l] = 0
+				}
+				c.PerLanguageHalf, c.PerLanguageGainHalf = nil, nil
+			}
+			a.Draws, a.Curves = nil, nil
+		},
+		"zero": func(a *analysis.Analysis) {
+			zero := func(e *analysis.Estimate) { *e = analysis.Estimate{OK: true, Unit: e.Unit} }
+			for i := range a.Effects {
+				zero(&a.Effects[i].AME)
+			}
+			for i := range a.Gains {
+				zero(&a.Gains[i].Gain)
+			}
+			for i := range a.Languages {
+				for j := range a.Languages[i].Effects {
+					a.Languages[i].Effects[j] = analysis.LanguageEffect{Factor: a.Languages[i].Effects[j].Factor}
+				}
+			}
+			a.Difference = nil
+		},
+		"no cells": func(a *analysis.Analysis) { a.Cells, a.Draws = nil, nil },
+	} {
+		in := fixture(small)
+		change(&in.Summary.Analyses[0])
+		files, err := render(in, shared)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		page := string(files["report.html"])
+		if i := strings.Index(page, "could not be drawn"); i >= 0 {
+			t.Errorf("%s: %s", name, page[max(0, i-120):min(len(page), i+150)])
+		}
+		if files["figures/fig-1.svg"] == nil {
+			t.Errorf("%s: no figure", name)
+		}
+	}
+}
+
+// A name says the script only where the language alone would be two targets.
+func TestNamesOfTargets(t *testing.T) {
+	d := &drawing{a: &analysis.Analysis{}, study: &Study{Names: map[string]string{"qaa": "Arvelian"}}}
+	for _, c := range []string{"cat_Latn", "uzn_Cyrl", "uzn_Latn", "tgl_Latn", "qaa", "zzz_Latn"} {
+		d.a.Facts.Targets = append(d.a.Facts.Targets, analysis.Target{Code: c})
+	}
+	var got []string
+	for _, t := range d.a.Facts.Targets {
+		got = append(got, d.name(t.Code))
+	}
+	want := []string{"Catalan", languageName("uzn_Cyrl", nil), languageName("uzn_Latn", nil), "Tagalog", "Arvelian", languageName("zzz_Latn", nil)}
+	if !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+// To look at a report of results that exist:
+//
+//	XLRUN_SUMMARY=…/summary.json XLRUN_REPORT=a/directory go test -run RenderASummary ./internal/report
+func TestRenderASummary(t *testing.T) {
+	path, dir := os.Getenv("XLRUN_SUMMARY"), os.Getenv("XLRUN_REPORT")
+	if path == "" || dir == "" {
+		t.Skip("XLRUN_SUMMARY and XLRUN_REPORT are not set")
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var in Input
+	if err := json.Unmarshal(b, &in.Summary); err != nil {
+		t.Fatal(err)
+	}
+	files, err := Render(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, b := range files {
+		name = filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, b, 0o644); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
