@@ -23,6 +23,7 @@ type ClaimProblem struct {
 // inconclusive, with the same words.
 func CheckClaims(d Design) []ClaimProblem {
 	var out []ClaimProblem
+	planned := map[int]*grid{}
 	for _, c := range d.Claims {
 		seen := map[string]bool{}
 		add := func(text string) {
@@ -44,7 +45,11 @@ func CheckClaims(d Design) []ClaimProblem {
 		if i < 0 {
 			continue
 		}
-		g := d.planned(d.Analyses[i])
+		g := planned[i]
+		if g == nil {
+			g = d.planned(d.Analyses[i])
+			planned[i] = g
+		}
 		for _, call := range slices.Concat(calls(c.Left), calls(c.Right)) {
 			add(g.callProblem(call))
 		}
@@ -180,8 +185,20 @@ func (g *grid) callProblem(c Call) string {
 			return t
 		}
 		a, b := g.selectRuns(args[0]), g.selectRuns(args[1])
-		if slices.ContainsFunc(g.runs, func(r *run) bool { return a.match(r) && b.match(r) }) {
+		both, one := 0, 0
+		for _, r := range g.runs {
+			switch x, y := a.match(r), b.match(r); {
+			case x && y:
+				both++
+			case x || y:
+				one++
+			}
+		}
+		switch {
+		case both > 0 && one == 0:
 			return fmt.Sprintf("%s: both sides select the same cells, so there is no difference to look at.", c)
+		case both > 0:
+			return fmt.Sprintf("%s: some cells are on both sides; select each on one.", c)
 		}
 		return ""
 	}
@@ -299,7 +316,7 @@ func (g *grid) selectionProblem(c Call, text string) string {
 			continue
 		}
 		if d.what == "kind" {
-			return fmt.Sprintf("%s: %q selects %s encoders together; name one encoder.", c, text, list(values))
+			return fmt.Sprintf("%s: %q selects %s encoders together; add kind=%s, or name one encoder.", c, text, list(values), values[0])
 		}
 		return fmt.Sprintf("%s: %q selects cells of %s %s together, which are never averaged; add %s=%s, or name another.", c, text, d.what, list(values), d.what, values[0])
 	}

@@ -222,6 +222,7 @@ func TestCheckClaims(t *testing.T) {
 		{mean("student target=t1"), Number(0), "claims speak of all target languages together"},
 		{mean(""), Number(0), "selects nothing"},
 		{mean("size=s1"), Number(0), "selects trained and untrained encoders together"},
+		{diff("student", "student size=s1"), Number(0), "some cells are on both sides"},
 		{mean("untrained languages=1"), Number(0), `no cells have all of "untrained languages=1"`},
 		{diff("student", "student"), Number(0), `diff("student", "student"): both sides select the same cells`},
 		{ameOf("budget"), Number(0), "The number of pairs does not vary among the trained encoders"},
@@ -273,8 +274,12 @@ func TestFiniteSummaries(t *testing.T) {
 	records := all(m, 10)
 	d := m.design()
 	for i, x := range []Expr{
-		Number(math.Inf(1)), Number(math.NaN()), Number(1e308), Binary{'/', Number(1), Number(0)}, Binary{'/', Number(0), Number(0)},
-		Binary{'*', ameOf("size"), Number(1e300)}, Binary{'*', Binary{'*', ameOf("size"), Number(1e300)}, Number(1e300)}, Binary{'/', ameOf("size"), Number(1e-320)},
+		Number(math.Inf(1)), Number(math.NaN()), Number(1e308),
+		Binary{'/', Number(1), Number(0)},
+		Binary{'/', Number(0), Number(0)},
+		Binary{'*', ameOf("size"), Number(1e300)},
+		Binary{'*', Binary{'*', ameOf("size"), Number(1e300)}, Number(1e300)},
+		Binary{'/', ameOf("size"), Number(1e-320)},
 		Binary{'-', Binary{'*', Number(1e308), Number(10)}, ameOf("size")},
 	} {
 		d.Claims = append(d.Claims, Claim{Name: fmt.Sprint("a", i), Left: x, Op: ">", Right: ameOf("size")}, Claim{Name: fmt.Sprint("b", i), Left: ameOf("size"), Op: "==", Right: x, Margin: math.MaxFloat64}, Claim{Name: fmt.Sprint("c", i), Left: x, Op: "<", Right: Number(1), Margin: math.NaN()})
@@ -284,5 +289,27 @@ func TestFiniteSummaries(t *testing.T) {
 		if len(c.Sentences) == 0 || c.Verdict == "" {
 			t.Errorf("%s: nothing said", c.Expression)
 		}
+	}
+}
+
+func BenchmarkCheckClaims(b *testing.B) {
+	d := Design{
+		Axes:     []Axis{{Name: "size", Role: RoleSize, Labels: labels("s", 10)}, {Name: "languages", Role: RoleDiversity, Labels: labels("", 5)}, {Name: "draw", Role: RoleDraw, Labels: labels("", 20)}, {Name: "target", Role: RoleTarget, Labels: labels("t", 10)}},
+		Analyses: []Spec{{Name: "law", Retrieval: "zero_shot"}},
+		Claims:   slices.Concat(paying, paying),
+	}
+	for i := range 10_000 {
+		c := Cell{ID: fmt.Sprint(i), Retrieval: "zero_shot", Encoder: "student", Trained: true, Languages: 1 + i/200%5, Pairs: 10, Axes: map[string]string{}}
+		for k, n := range []int{10, 5, 20, 10} {
+			a := d.Axes[k]
+			c.Axes[a.Name] = a.Labels[i%n]
+			if k == 2 {
+				c.Axes[a.Name] = a.Labels[i/500]
+			}
+		}
+		d.Cells = append(d.Cells, c)
+	}
+	for b.Loop() {
+		CheckClaims(d)
 	}
 }

@@ -794,6 +794,9 @@ func (d *drawing) panels() (figure, bool) {
 			} else if i < len(c.PerLanguageHalf) {
 				half = c.PerLanguageHalf[i]
 			}
+			if c.Draws < 3 {
+				half = 0 // an interval from two draws is so wide that nothing else would be seen
+			}
 			intervals = intervals || half > 0
 			rows = append(rows, object{"panel": panel[l.Code], "series": name[k], "x": round(x), "y": round(shown), "low": round(shown - half), "high": round(shown + half)})
 			t.add(l.Code, name[k], num(float64(c.Params), 0), num(c.Hill1, 2), num(y, 4), g, num(half, 4))

@@ -116,7 +116,7 @@ func fixture(sh shape) Input {
 			c.Mean += m / float64(sh.languages)
 			if kind != analysis.KindUntrained {
 				c.HasGain, c.GainHalf = true, 0.012
-				c.PerLanguageGain = append(c.PerLanguageGain, m-u)
+				c.PerLanguageGain, c.PerLanguageGainHalf = append(c.PerLanguageGain, m-u), append(c.PerLanguageGainHalf, 0.03)
 				c.Gain += (m - u) / float64(sh.languages)
 			}
 		}
