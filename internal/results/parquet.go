@@ -95,6 +95,7 @@ func (f *format[T, R]) writer(out io.Writer) *Writer[T] {
 // bytes returns the file of rows.
 func (f *format[T, R]) bytes(rows []T) ([]byte, error) {
 	var out bytes.Buffer
+	out.Grow(4096 + 16*len(rows))
 	w := f.writer(&out)
 	for _, r := range rows {
 		if err := w.Write(r); err != nil {

@@ -49,11 +49,10 @@ func EncodeValues(rows []Measured) ([]byte, error) { return values.bytes(rows) }
 // DecodeValues reads a whole file of values.
 func DecodeValues(b []byte) ([]Measured, error) { return values.all(b) }
 
-// WriteTREC writes rows as a TREC run: query, Q0, document, rank, score, tag.
+// AppendTREC appends rows as a TREC run: query, Q0, document, rank, score, tag.
 // Scores have as many digits as tell float32 values apart. White space in an
 // id would shift the columns, so it is written as "_".
-func WriteTREC(w io.Writer, tag string, rows []Ranked) error {
-	b := make([]byte, 0, min(1<<17, 64*len(rows)+64))
+func AppendTREC(b []byte, tag string, rows []Ranked) []byte {
 	tag = trecField(tag)
 	var query, asField string
 	for _, r := range rows {
@@ -70,17 +69,20 @@ func WriteTREC(w io.Writer, tag string, rows []Ranked) error {
 		b = append(b, ' ')
 		b = append(b, tag...)
 		b = append(b, '\n')
-		if len(b) > 1<<16 {
-			if _, err := w.Write(b); err != nil {
-				return fmt.Errorf("write a run: %w", err)
-			}
-			b = b[:0]
-		}
 	}
-	if _, err := w.Write(b); err != nil {
-		return fmt.Errorf("write a run: %w", err)
-	}
-	return nil
+	return b
+}
+
+// texts keeps buffers for runs before compression, which are of one size in a
+// study.
+var texts = sync.Pool{New: func() any { return new([]byte) }}
+
+// GzipTREC returns rows as a compressed TREC run.
+func GzipTREC(tag string, rows []Ranked) ([]byte, error) {
+	text := texts.Get().(*[]byte)
+	defer texts.Put(text)
+	*text = AppendTREC((*text)[:0], tag, rows)
+	return Gzip(*text)
 }
 
 func trecField(s string) string {

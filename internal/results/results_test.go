@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -225,23 +226,39 @@ func someRanking() []Ranked {
 }
 
 func TestTREC(t *testing.T) {
-	var b strings.Builder
-	if err := WriteTREC(&b, "my tag", []Ranked{{"q 1", "d1", 1, 0.1}, {"q2", "d2", 1, 1e-30}}); err != nil {
-		t.Fatal(err)
+	rows := []Ranked{{"q 1", "d1", 1, 0.1}, {"q2", "d\u00a0\t2", 1, 1e-30}, {"q2", "", 2, -3}}
+	want := "q_1 Q0 d1 1 0.1 my_tag\nq2 Q0 d\u00a0_2 1 1e-30 my_tag\nq2 Q0 _ 2 -3 my_tag\n"
+	if got := string(AppendTREC(nil, "my tag", rows)); got != want {
+		t.Errorf("want %q, got %q", want, got)
 	}
-	if want := "q_1 Q0 d1 1 0.1 my_tag\nq2 Q0 d2 1 1e-30 my_tag\n"; b.String() != want {
-		t.Errorf("want %q, got %q", want, b.String())
-	}
-	z, err := Gzip([]byte(b.String()))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := gzip.NewReader(bytes.NewReader(z))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := io.ReadAll(r); err != nil || string(got) != b.String() {
-		t.Errorf("%q, %v", got, err)
+	// The compressor is used again: the bytes are those of a new one.
+	for n := range 3 {
+		text := AppendTREC(nil, "my tag", slices.Repeat(rows, 1+1000*n))
+		got, err := GzipTREC("my tag", slices.Repeat(rows, 1+1000*n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fresh bytes.Buffer
+		w, err := gzip.NewWriterLevel(&fresh, gzip.BestSpeed)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(text); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(got, fresh.Bytes()) {
+			t.Errorf("%d rows: a used compressor gives other bytes", len(rows)*(1+1000*n))
+		}
+		r, err := gzip.NewReader(bytes.NewReader(got))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if back, err := io.ReadAll(r); err != nil || !bytes.Equal(back, text) {
+			t.Errorf("%d bytes came back of %d (%v)", len(back), len(text), err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"container/list"
+	"errors"
 	"sync"
 )
 
@@ -21,6 +22,7 @@ type item struct {
 	value any
 	size  int64
 	err   error
+	kept  bool // counted in used
 }
 
 func newCache(maxBytes int64) *cache {
@@ -47,20 +49,38 @@ func cacheGet[T any](c *cache, key string, produce func() (T, int64, error)) (T,
 	c.items[key] = c.order.PushFront(it)
 	c.mu.Unlock()
 
-	v, size, err := produce()
-	it.value, it.size, it.err = v, size, err
-	close(it.ready)
+	var (
+		v    T
+		size int64
+		err  = errProducer // who waits must not wait forever where produce panics
+	)
+	func() {
+		defer func() {
+			it.value, it.size, it.err = v, size, err
+			close(it.ready)
+			if err != nil {
+				c.mu.Lock()
+				c.drop(c.items[key])
+				c.mu.Unlock()
+			}
+		}()
+		v, size, err = produce()
+	}()
 
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil || size > c.max/4 {
-		c.drop(c.items[key])
+	if err != nil {
 		return v, err
 	}
+	if size > c.max/4 {
+		c.drop(c.items[key])
+		return v, nil
+	}
 	c.used += size
+	it.kept = true
 	for e := c.order.Back(); e != nil && c.used > c.max; {
 		prev := e.Prev()
-		if old := e.Value.(*item); old != it && old.size > 0 {
+		if old := e.Value.(*item); old != it && old.kept {
 			c.used -= old.size
 			c.drop(e)
 		}
@@ -69,9 +89,21 @@ func cacheGet[T any](c *cache, key string, produce func() (T, int64, error)) (T,
 	return v, nil
 }
 
+var errProducer = errors.New("a fault of xlrun itself: what others wait for was not made")
+
 // put keeps a value that is at hand.
 func (c *cache) put(key string, v any, size int64) {
 	_, _ = cacheGet(c, key, func() (any, int64, error) { return v, size, nil })
+}
+
+// remove forgets a value. One that is being made stays.
+func (c *cache) remove(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e, ok := c.items[key]; ok && e.Value.(*item).kept {
+		c.used -= e.Value.(*item).size
+		c.drop(e)
+	}
 }
 
 func (c *cache) drop(e *list.Element) {

@@ -63,13 +63,11 @@ type node struct {
 
 // run is one execution of a plan.
 type run struct {
-	plan  *study.Plan
-	opts  Options
-	store *cas.Store
-	cache *cache
-	// rankings are apart: there are many, each is wanted soon after it came
-	// and then no more, and full of pointers for the collector to follow.
-	rankings *cache
+	plan     *study.Plan
+	opts     Options
+	store    *cas.Store
+	cache    *cache
+	rankings *cache // apart: they go when they have been measured
 
 	nodes []*node
 	index map[*study.Step]*node
@@ -98,7 +96,7 @@ type run struct {
 }
 
 // rankingBytes bounds the rankings kept in memory.
-const rankingBytes = 32 << 20
+const rankingBytes = 64 << 20
 
 // flight is an action being computed; the waiting nodes share its result.
 type flight struct{ waiting []*node }

@@ -423,11 +423,7 @@ func search(ctx context.Context, j *job) (*result, error) {
 	}
 	// The measure step is next to ask for it.
 	j.r.rankings.put("ranking "+string(res.outputs[partRanking].Digest), ranking, int64(len(ranking))*48)
-	var run bytes.Buffer
-	if err := results.WriteTREC(&run, "xlrun-"+j.action.Short(), ranking); err != nil {
-		return nil, err
-	}
-	z, err := results.Gzip(run.Bytes())
+	z, err := results.GzipTREC("xlrun-"+j.action.Short(), ranking)
 	if err != nil {
 		return nil, err
 	}
@@ -450,15 +446,16 @@ func (r *run) ranking(o output) ([]results.Ranked, error) {
 }
 
 func measure(ctx context.Context, j *job) (*result, error) {
-	o, _, err := j.input(partRanking)
+	from, _, err := j.input(partRanking)
 	if err != nil {
 		return nil, err
 	}
-	ranking, err := j.r.ranking(o)
+	ranking, err := j.r.ranking(from)
 	if err != nil {
 		return nil, err
 	}
-	if o, _, err = j.input(partPool); err != nil {
+	o, _, err := j.input(partPool)
+	if err != nil {
 		return nil, err
 	}
 	p, err := j.r.pool(o)
@@ -532,6 +529,9 @@ func measure(ctx context.Context, j *job) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
+	// Done with: there are many, and all full of pointers to follow. Another
+	// metric reads it again.
+	j.r.rankings.remove("ranking " + string(from.Digest))
 	j.r.cache.put("values "+string(values.Digest), rows, int64(len(rows))*48)
 	return &result{outputs: map[string]output{partValues: values}, stats: st}, nil
 }
