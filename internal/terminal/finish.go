@@ -374,6 +374,9 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 	if g.stratum != "" {
 		caption += ", " + u.show(g.stratum)
 	}
+	if a.Condition != "" {
+		caption += ", " + u.show(a.Condition)
+	}
 	b.WriteString("\n" + p.wrap(caption, 0, 2) + "\n")
 
 	head := row{""}
