@@ -109,6 +109,9 @@ func (u *UI) done(b *strings.Builder, p painter, e Ending) {
 	if o.Retried > 0 {
 		line += ", " + thousands(o.Retried) + " retried"
 	}
+	if o.Unusable > 0 {
+		line += ", " + thousands(o.Unusable) + " computed again because the store's copy was damaged or of another version"
+	}
 	b.WriteString(p.wrap(line+".", 0, 2) + "\n")
 	if e.Summary != nil {
 		u.claims(b, p, e.Summary)
@@ -641,7 +644,11 @@ func (u *UI) stopped(b *strings.Builder, p painter, e Ending) {
 	if c.Failed > 0 {
 		line += ", " + thousands(c.Failed) + " failed"
 	}
-	line += fmt.Sprintf(", %s to go.", thousands(max(0, c.Total-c.Done())))
+	if left := c.Total - c.Done(); left > 0 {
+		line += fmt.Sprintf(", %s to go.", thousands(left))
+	} else {
+		line += "; only the results are left to write."
+	}
 	b.WriteString(p.wrap(line, 0, 0) + "\n")
 	u.goesOn(b, p, e)
 }
