@@ -135,7 +135,7 @@ func makeReport(_ context.Context, p *study.Plan, in runner.Findings) (map[strin
 }
 
 func reportStudy(p *study.Plan, in runner.Findings) report.Study {
-	st := report.Study{Workflow: "workflows/" + p.Name + ".hcl", Cells: len(p.Cells) - in.Missing, Files: []report.Fact{
+	st := report.Study{Workflow: p.Name + ".hcl", Arguments: variables(p), Cells: len(p.Cells) - in.Missing, Files: []report.Fact{
 		{Name: "records.parquet", Value: "every measured number: one row per cell, query and measure"},
 		{Name: "summary.json", Value: "every estimate in full precision"},
 		{Name: "claims.json", Value: "the claims with their verdicts"},
@@ -189,6 +189,16 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		m.Name = strings.TrimPrefix(m.Name, "mixture.")
 	}
 	return st
+}
+
+// variables lists the variables that have no default worth printing: what a
+// reader must give to run the study again. Paths are named by what they are.
+func variables(p *study.Plan) []string {
+	var out []string
+	for _, name := range p.Given {
+		out = append(out, "-var", name+"=…")
+	}
+	return out
 }
 
 // sourcesDigest names a set of source files by their names and contents.

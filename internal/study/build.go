@@ -47,7 +47,7 @@ func New(ctx context.Context, w *workflow.Workflow, cat Catalog, opts Options) (
 	}
 	b := newBuilder(ctx, w, g, cat, opts)
 	b.full = full
-	b.plan = &Plan{Name: w.Name, Title: w.Title, Question: w.Question, Inputs: w.Inputs(), Partial: only != nil, Only: filterText(opts.Only)}
+	b.plan = &Plan{Name: w.Name, Title: w.Title, Question: w.Question, Inputs: w.Inputs(), Given: w.Required(), Partial: only != nil, Only: filterText(opts.Only)}
 	for _, x := range w.Axes {
 		a := Axis{Name: x.Name, Role: x.Role}
 		for _, v := range x.Values {
@@ -116,8 +116,8 @@ type builder struct {
 	texts      map[cas.Digest]*collection.Texts
 	looked     map[string]bool // languages already checked
 	available  map[string]*collection.Pairs
-	languages  map[cas.Digest][]string   // of a load's queries or documents
-	drawn      map[string]map[string]int // mixture and axes other than draws → sets of languages
+	languages  map[cas.Digest][]string      // of a load's queries or documents
+	drawn      map[string]map[string]string // mixture and other axes of its languages → draw → languages
 
 	loads, mixes, models map[*instance]*Step
 	pools                map[*instance][]*Step
@@ -129,7 +129,7 @@ func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog,
 		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
 		configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
 		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
-		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, drawn: map[string]map[string]int{},
+		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, drawn: map[string]map[string]string{},
 	}
 }
 

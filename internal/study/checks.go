@@ -23,36 +23,35 @@ func (b *builder) noteDraw(in *instance, m *Mixture) {
 		return
 	}
 	a := in.block.Args["languages"]
-	var rest []int
-	draws := false
+	var rest, draws []int
 	for _, x := range a.Axes {
 		if b.w.Axes[x].Role == workflow.RoleDraw {
-			draws = true
+			draws = append(draws, x)
 		} else {
 			rest = append(rest, x)
 		}
 	}
-	if !draws {
+	if draws == nil {
 		return
 	}
 	k := in.block.Address() + "\x00" + key(rest, in.point)
 	if b.drawn[k] == nil {
-		b.drawn[k] = map[string]int{}
+		b.drawn[k] = map[string]string{}
 	}
-	b.drawn[k][strings.Join(m.Languages, " ")]++
+	// Other axes of the mixture make instances, not draws.
+	b.drawn[k][key(draws, in.point)] = strings.Join(m.Languages, " ")
 }
 
 // drawsDiffer refuses draws that all take the same languages, however the
 // workflow came by them.
 func (b *builder) drawsDiffer(blk *workflow.Block, a *workflow.Arg) {
-	for k, sets := range b.drawn {
-		if !strings.HasPrefix(k, blk.Address()+"\x00") || len(sets) != 1 {
+	for k, draws := range b.drawn {
+		if !strings.HasPrefix(k, blk.Address()+"\x00") || len(draws) < 2 {
 			continue
 		}
-		for set, n := range sets {
-			if n > 1 {
-				b.add(errorAt(a.Expr.Range(), "Draws are all alike", "All %d draws take the same languages (%s): they repeat nothing and tell nothing about other languages. Offer more candidates, draw fewer, or leave the draw out of the expression.", n, set))
-			}
+		sets := slices.Compact(slices.Sorted(maps.Values(draws)))
+		if len(sets) == 1 {
+			b.add(errorAt(a.Expr.Range(), "Draws are all alike", "All %d draws take the same languages (%s): they repeat nothing and tell nothing about other languages. Offer more candidates, draw fewer, or leave the draw out of the expression.", len(draws), sets[0]))
 		}
 	}
 }

@@ -54,6 +54,7 @@ type Plan struct {
 	Partial                  bool            // a filter (-only) left out part of the grid
 	Only                     string          // the filter, as given
 	FullCells                int             // how many cells the whole grid has
+	Given                    []string        // variables without a default, sorted
 	Inputs                   map[string]any  // variables, as decided, for the record
 	Warnings                 hcl.Diagnostics // what the author should know and nothing is refused for
 	Collect, Analyse, Report *Step

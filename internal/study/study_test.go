@@ -454,3 +454,17 @@ func TestUnusedStepsAreNotPlanned(t *testing.T) {
 		t.Errorf("steps (-want +got):\n%s", d)
 	}
 }
+
+// TestOneDrawIsNotAlike: mixtures that differ in another axis are no draws.
+func TestOneDrawIsNotAlike(t *testing.T) {
+	path := variation(t,
+		`axis "draw" {`, "axis \"pairs\" {\n  role = \"budget\"\n  values = [40, 160]\n}\naxis \"draw\" {",
+		"pairs     = 160", "pairs     = axis.pairs")
+	f, err := study.ParseFilter("languages=1,draw=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, diags := makePlan(t, path, study.Options{Only: f}); diags.HasErrors() {
+		t.Error(diags)
+	}
+}

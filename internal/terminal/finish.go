@@ -386,7 +386,7 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 	for _, c := range cols {
 		head = append(head, u.show(columnTitle(a.Facts, c)))
 	}
-	base := untrained(a)
+	base := untrained(a, g.stratum)
 	if trained && len(base) > 0 {
 		head = append(head, "untrained")
 	}
@@ -455,10 +455,10 @@ func columnTitle(f analysis.Facts, label string) string {
 }
 
 // untrained returns the means of the untrained encoders by size.
-func untrained(a *analysis.Analysis) map[string]string {
+func untrained(a *analysis.Analysis, stratum string) map[string]string {
 	out := map[string]string{}
 	for _, c := range a.Cells {
-		if c.Kind != analysis.KindUntrained || c.Size == "" {
+		if c.Kind != analysis.KindUntrained || c.Size == "" || c.Stratum != stratum && c.Stratum != "" {
 			continue
 		}
 		if _, ok := out[c.Size]; !ok {

@@ -35,3 +35,16 @@ func TestFinishGolden(t *testing.T) {
 		golden(t, "interrupted_"+c.name+".txt", s.take())
 	}
 }
+
+// The untrained column is that of the table's own condition.
+func TestUntrainedOfAStratum(t *testing.T) {
+	a := &analysis.Analysis{Cells: []analysis.CellStat{
+		{Kind: analysis.KindUntrained, Size: "s", Stratum: "side=mono", Mean: 0.16},
+		{Kind: analysis.KindUntrained, Size: "s", Stratum: "side=pivot", Mean: 0.08},
+		{Kind: analysis.KindUntrained, Size: "m", Mean: 0.2},
+	}}
+	got := untrained(a, "side=pivot")
+	if got["s"] != "0.08" || got["m"] != "0.20" {
+		t.Errorf("got %v", got)
+	}
+}

@@ -275,6 +275,17 @@ func (w *Workflow) Inputs() map[string]any {
 	return out
 }
 
+// Required lists the variables that have no default, sorted.
+func (w *Workflow) Required() []string {
+	var out []string
+	for _, name := range keys(w.variables) {
+		if w.variables[name].required {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 func diag(rng hcl.Range, summary, format string, args ...any) *hcl.Diagnostic {
 	return &hcl.Diagnostic{Severity: hcl.DiagError, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: &rng}
 }
