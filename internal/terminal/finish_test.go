@@ -21,7 +21,10 @@ var captures = []capture{
 }
 
 func TestFinishGolden(t *testing.T) {
-	p := testPlan()
+	p := testPlan(
+
+	"github.com/xlrun/xlrun/internal/analysis"
+)
 	for _, c := range captures {
 		s := newScreen(c.width, c.height)
 		u := testUI(s, c.tty, Options{}, c.env...)
