@@ -1,6 +1,10 @@
 package terminal
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/xlrun/xlrun/internal/analysis"
+)
 
 // capture is a terminal, or something that is none.
 type capture struct {
