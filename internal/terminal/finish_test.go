@@ -25,10 +25,7 @@ var captures = []capture{
 }
 
 func TestFinishGolden(t *testing.T) {
-	p := testPlan(
-
-	"github.com/xlrun/xlrun/internal/analysis"
-)
+	p := testPlan()
 	for _, c := range captures {
 		s := newScreen(c.width, c.height)
 		u := testUI(s, c.tty, Options{}, c.env...)
