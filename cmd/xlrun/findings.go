@@ -34,6 +34,12 @@ func design(p *study.Plan) analysis.Design {
 		cell := analysis.Cell{
 			ID: string(c.ID), Retrieval: c.Retrieval, Encoder: c.Encoder, Component: c.Component, Task: c.Task, Index: c.Index, Metric: c.Metric, Axes: c.Axes,
 		}
+		switch {
+		case c.Train != nil:
+			cell.Instance = string(c.Train.Recipe)
+		case c.Queries != nil && c.Queries.Component != nil: // untrained: its settings tell it apart
+			cell.Instance = c.Queries.Component.Plugin + " " + c.Queries.Component.Name + " " + string(c.Queries.Config)
+		}
 		if c.Mix != nil {
 			m := c.Mix.Mix
 			cell.Trained, cell.Shuffled = true, m.Pairing == collection.PairingShuffled

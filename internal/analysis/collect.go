@@ -232,6 +232,17 @@ func (c *Collector) metric(cell int32) string {
 	return "cell " + c.digests[cell]
 }
 
+// instances returns the encoder of each cell that the plan knows.
+func (c *Collector) instances() map[string]string {
+	out := map[string]string{}
+	for _, k := range c.design.Cells {
+		if k.Instance != "" {
+			out[k.ID] = k.Instance
+		}
+	}
+	return out
+}
+
 // ranks returns for each query its place in the order of names, which does not
 // depend on the order of the records.
 func (c *Collector) ranks() []int32 { return places(c.names, nil) }

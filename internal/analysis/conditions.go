@@ -97,7 +97,7 @@ func (g *grid) split() []*grid {
 	}
 	var out []*grid
 	for _, c := range all {
-		part := &grid{design: g.design, analysis: g.analysis, clash: g.clash, name: c.name, among: all}
+		part := &grid{design: g.design, analysis: g.analysis, clash: g.clash, instance: g.instance, name: c.name, among: all}
 		for _, r := range g.runs {
 			if r.task == c.task && r.index == c.index && (c.encoder == "" || g.belongs(r, c)) {
 				own := *r

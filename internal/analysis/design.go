@@ -20,8 +20,8 @@ type Design struct {
 	Claims   []Claim // in the author's order; all of them form one family
 
 	// Cells are the retrieval instances, as far as the plan knows them. They
-	// serve CheckClaims and the names in messages: no estimate depends on them,
-	// and there may be none.
+	// serve CheckClaims, the number of encoders and the names in messages: no
+	// estimate depends on them, and there may be none.
 	Cells []Cell
 
 	// Partial is set when only part of the grid was run (-only): every claim
@@ -45,6 +45,11 @@ type Cell struct {
 	Languages int  // in training, the pivot left out
 	Uneven    bool // their shares differ, so their effective number is not known
 	Pairs     int  // in training
+
+	// Instance tells encoders apart: equal where one encoder, trained once, is
+	// measured under several conditions. "" where it is not known; then each
+	// cell counts as an encoder of its own.
+	Instance string
 }
 
 // Axis is one axis with its labels in order.

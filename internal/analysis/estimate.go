@@ -79,7 +79,7 @@ type quantity struct {
 
 	logitW, rawW []float64 // weights of all runs of the grid, for the noise of queries
 
-	runs    int  // that it rests on
+	runs    int  // encoders that it rests on
 	missing bool // some unit has no value in some language
 	units   int
 	lost    float64 // degrees of freedom that the functional uses up among units
@@ -307,8 +307,8 @@ func (s *sample) drawWeights(keep func(*run) bool, x func(*run) float64, beside 
 // how draws differ is seen from one to the next.
 func (s *sample) linearDraws(keep func(*run) bool, x func(*run) float64, beside []func(*run) float64, w [][]float64, models [][]factorKey) *quantity {
 	q := &quantity{unit: unitLogOdds, lost: 1, logitW: make([]float64, len(s.g.runs))}
-	used := map[int]bool{}
-	for u := range s.draws {
+	var used []*run
+	for u, d := range s.draws {
 		if w[u] == nil {
 			q.missing = true
 			continue
@@ -341,12 +341,17 @@ func (s *sample) linearDraws(keep func(*run) bool, x func(*run) float64, beside 
 		q.rows = append(q.rows, u)
 		for i, v := range w[u] {
 			if v != 0 {
-				used[i] = true
 				q.logitW[s.runs[i].id] += v
 			}
 		}
+		// The middle of three levels has no weight and is in the fit all the same.
+		for _, r := range s.runs {
+			if r.draw == d && keep(r) {
+				used = append(used, r)
+			}
+		}
 	}
-	q.units, q.runs = len(q.byUnit), len(used)
+	q.units, q.runs = len(q.byUnit), s.g.countEncoders(used)
 	for i := range q.logitW {
 		q.logitW[i] /= float64(q.units)
 	}
@@ -435,10 +440,14 @@ func (s *sample) linearRuns(keep func(*run) bool, x func(*run) float64, beside [
 	_, q.lost = s.residualBasis()
 	for i, v := range w {
 		q.logitW[s.runs[i].id] = v
-		if v != 0 {
-			q.runs++
+	}
+	var used []*run
+	for _, r := range s.runs {
+		if keep(r) {
+			used = append(used, r)
 		}
 	}
+	q.runs = s.g.countEncoders(used)
 	for l := range s.langs {
 		q.missing = q.missing || s.gap(w, l)
 	}

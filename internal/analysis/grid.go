@@ -51,10 +51,11 @@ type grid struct {
 	rows     int
 	seeds    int
 	clash    *clash
-	name     string      // of the condition, where a retrieval has several
-	among    []condition // all of them
-	planned  bool        // without scores
-	uneven   bool        // planned: shares of languages differ, so diversities are not known
+	name     string            // of the condition, where a retrieval has several
+	among    []condition       // all of them
+	instance map[string]string // of the encoder of a cell
+	planned  bool              // without scores
+	uneven   bool              // planned: shares of languages differ, so diversities are not known
 
 	sizes, diversities, budgets, draws []level
 	nonEmbedding                       bool // the size convention
@@ -82,7 +83,7 @@ const (
 // grid builds what an analysis computes on, all conditions of its retrieval
 // together.
 func (c *Collector) grid(a Spec, rank []int32) (*grid, error) {
-	g := &grid{design: c.design, analysis: a}
+	g := &grid{design: c.design, analysis: a, instance: c.instances()}
 	cellRank := c.cellRanks()
 	byKey := map[string]*run{}
 	var groups []*group
@@ -130,6 +131,27 @@ func (c *Collector) grid(a Spec, rank []int32) (*grid, error) {
 	}
 	g.finish()
 	return g, nil
+}
+
+// countEncoders counts the distinct encoders of some runs. One encoder that is
+// measured under several conditions gives several runs; one run has several
+// encoders where they were trained anew for each target.
+func (g *grid) countEncoders(of []*run) int {
+	seen := map[string]bool{}
+	for _, r := range of {
+		own := fmt.Sprintf("run %d", r.id)
+		for _, sc := range r.scores {
+			if sc == nil {
+				continue
+			}
+			if id := g.instance[sc.cell]; id != "" {
+				seen["encoder "+id] = true
+			} else {
+				seen[own] = true
+			}
+		}
+	}
+	return len(seen)
 }
 
 // finish sets everything that follows from the runs.

@@ -131,7 +131,7 @@ func (s *sample) means(left []*run, right [][]*run) *quantity {
 	if len(left) == 0 {
 		return noQuantity(ReasonNoData)
 	}
-	q := &quantity{unit: unitMeasure, lost: 1, rawW: make([]float64, len(s.g.runs)), runs: len(left)}
+	q := &quantity{unit: unitMeasure, lost: 1, rawW: make([]float64, len(s.g.runs)), runs: s.g.countEncoders(left)}
 	draws := s.g.drawsOf(left)
 	for u, d := range draws {
 		row := make([]float64, len(s.langs))

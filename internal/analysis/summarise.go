@@ -118,7 +118,7 @@ func (s *sample) exchange(size, div *quantity) *Exchange {
 
 func (g *grid) facts() Facts {
 	f := Facts{
-		Runs: len(g.trained), Languages: len(g.langs), Records: g.rows, Seeds: g.seeds,
+		Runs: g.countEncoders(g.trained), Languages: len(g.langs), Records: g.rows, Seeds: g.seeds,
 		Unit: g.lineage.unit, UnitReason: g.lineage.reason, SharedSizes: g.lineage.shared, Nested: g.lineage.nested, SharedDraws: g.lineage.fixed,
 		SizeConvention: "total", InferencePop: len(g.langs) >= minLanguages, ZeroShot: true, Balanced: true,
 		Targets: []Target{}, Sizes: []SizeLevel{}, Diversities: []Level{}, Budgets: []Level{}, Draws: []string{}, Strata: []string{}, Encoders: []string{}, Trained: []string{}, Pools: []int{},
@@ -341,7 +341,7 @@ func (g *grid) gains(s *sample) []Gain {
 				continue
 			}
 			e := s.estimate(s.means(left, right))
-			gn := Gain{A: c.kinds[0], B: c.kinds[1], Pairs: len(left), Gain: e, MeanA: g.meanOf(left, nil).value, Where: g.where(left, c.a)}
+			gn := Gain{A: c.kinds[0], B: c.kinds[1], Pairs: g.countEncoders(left), Gain: e, MeanA: g.meanOf(left, nil).value, Where: g.where(left, c.a)}
 			gn.MeanB = gn.MeanA - e.Value
 			if b >= 0 {
 				gn.Budget = g.budgets[b].label
@@ -397,7 +397,7 @@ func (g *grid) encoderMeans() []EncoderMean {
 				}
 			}
 			if m := g.meanOf(of, nil); m.ok {
-				out = append(out, EncoderMean{Encoder: n, Kind: kind, Runs: len(of), Mean: m.value, Half: m.half})
+				out = append(out, EncoderMean{Encoder: n, Kind: kind, Runs: g.countEncoders(of), Mean: m.value, Half: m.half})
 			}
 		}
 	}
@@ -481,7 +481,7 @@ func (g *grid) margins(base baselinePairs) []AxisStat {
 			if !m.ok {
 				continue
 			}
-			st := AxisStat{Axis: a.Name, Role: a.Role, Label: v, Runs: len(of), Mean: m.value, Half: m.half}
+			st := AxisStat{Axis: a.Name, Role: a.Role, Label: v, Runs: g.countEncoders(of), Mean: m.value, Half: m.half}
 			if d := g.gain(of, base); d.ok {
 				st.HasGain, st.Gain = true, d.value
 			}
@@ -677,7 +677,7 @@ func (g *grid) curve(of []*run, factor string) []CurvePoint {
 			var sum, n float64
 			for l := range g.langs {
 				if v, ok := g.line(of, d, l, factor, x); ok {
-					sum += stats.Expit(v)
+					sum += v
 					n++
 				}
 			}
@@ -695,9 +695,11 @@ func (g *grid) curve(of []*run, factor string) []CurvePoint {
 	return pts
 }
 
-// line is the fitted log-odds at x of one draw in one language.
+// line is the fitted mean at x of one draw in one language: a straight line on
+// the empirical log-odds, taken back to the measure with the half success that
+// those add, so that a line through two points meets their means.
 func (g *grid) line(of []*run, draw, l int, factor string, at float64) (float64, bool) {
-	var n, sx, sy, sxx, sxy float64
+	var n, sx, sy, sxx, sxy, queries float64
 	for _, r := range of {
 		sc := r.scores[l]
 		if r.draw != draw || sc == nil {
@@ -705,6 +707,7 @@ func (g *grid) line(of []*run, draw, l int, factor string, at float64) (float64,
 		}
 		x, y := g.x(r, factor)-at, stats.EmpiricalLogit(sc.mean, len(sc.values))
 		n++
+		queries += float64(len(sc.values))
 		sx += x
 		sy += y
 		sxx += x * x
@@ -714,7 +717,9 @@ func (g *grid) line(of []*run, draw, l int, factor string, at float64) (float64,
 	if n < 2 || !(det > 1e-9) {
 		return 0, false
 	}
-	return (sy*sxx - sx*sxy) / det, true
+	queries /= n
+	m := (stats.Expit((sy*sxx-sx*sxy)/det)*(queries+1) - 0.5) / queries
+	return min(1, max(0, m)), true
 }
 
 // leaveOut shows how the headline effects change without one part.

@@ -68,7 +68,7 @@ type Analysis struct {
 
 // Facts describe the grid that was measured, as read from the records.
 type Facts struct {
-	Runs      int `json:"runs"`      // trained encoders (cells × draws), controls and untrained left out
+	Runs      int `json:"runs"`      // distinct trained encoders, controls and untrained left out
 	Languages int `json:"languages"` // targets
 	Queries   int `json:"queries"`   // distinct queries over all targets
 	Records   int `json:"records"`   // rows read for this measure
@@ -145,7 +145,7 @@ type Estimate struct {
 	Replication string `json:"replication"` // "draw", "run", "checkpoint"
 	Inference   string `json:"inference"`   // "languages", "these languages"
 	Units       int    `json:"units"`       // draws or runs
-	Runs        int    `json:"runs"`
+	Runs        int    `json:"runs"`        // distinct encoders that enter the fit
 	Languages   int    `json:"languages"`
 
 	// VarLanguage, VarUnit and VarRest are the variance of the estimate due to
@@ -201,7 +201,7 @@ type Gain struct {
 	B      string   `json:"b"`
 	Budget string   `json:"budget,omitempty"` // label; "" where there is one
 	Where  string   `json:"where,omitempty"`  // the part of the grid that is paired, where it is not all of it
-	Pairs  int      `json:"pairs"`            // pairs of runs
+	Pairs  int      `json:"pairs"`            // distinct encoders of A that have their like in B
 	Gain   Estimate `json:"gain"`             // A − B, measure units
 	MeanA  float64  `json:"mean_a"`
 	MeanB  float64  `json:"mean_b"`
