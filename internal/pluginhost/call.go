@@ -88,8 +88,8 @@ func (c *call) explain(err error) error {
 	if errors.As(err, &mine) {
 		return mine.error
 	}
-	if c.ctx.Err() != nil {
-		return fmt.Errorf("%s (%s %q): %w", c.doing, c.ref.Kind, c.ref.Name, context.Cause(c.ctx))
+	if ended := over(c.ctx); ended != nil {
+		return fmt.Errorf("%s (%s %q): %w", c.doing, c.ref.Kind, c.ref.Name, ended)
 	}
 	if c.p.host.life.Err() != nil {
 		return fmt.Errorf("%s (%s %q): %w", c.doing, c.ref.Kind, c.ref.Name, errClosed)

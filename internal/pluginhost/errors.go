@@ -1,9 +1,11 @@
 package pluginhost
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Fault says whose fault an error is.
@@ -50,6 +52,38 @@ func (e *Error) Error() string {
 }
 
 func (e *Error) Unwrap() error { return e.Err }
+
+// timerSlack is how long after its deadline a context may say that it is over.
+const timerSlack = time.Second
+
+// over returns the error of a context that has ended, nil before. The error is
+// the context's cause and its error at once. A deadline that has passed is an
+// end even if the context does not say so yet: gRPC and the plugin go by the
+// clock, and on a busy machine their answer is here before the context's own
+// timer has fired. over waits for that, so that the caller sees it too.
+func over(ctx context.Context) error {
+	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(timerSlack):
+			return context.DeadlineExceeded
+		}
+	}
+	err := ctx.Err()
+	if cause := context.Cause(ctx); err != nil && !errors.Is(cause, err) {
+		return causeError{cause, err}
+	}
+	return err
+}
+
+// causeError is the end of a context that was given a cause of its own. It
+// reads like the cause.
+type causeError struct {
+	error
+	ended error
+}
+
+func (e causeError) Unwrap() []error { return []error{e.error, e.ended} }
 
 // FaultOf returns the fault named in err, or FaultHost.
 func FaultOf(err error) Fault {

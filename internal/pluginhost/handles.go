@@ -82,14 +82,14 @@ func (p *process) acquire(ctx context.Context, ref Ref) (*handle, error) {
 		case <-hd.ready:
 		case <-ctx.Done():
 			p.release(ctx, hd)
-			return nil, context.Cause(ctx)
+			return nil, over(ctx)
 		}
 		if hd.err == nil {
 			return hd, nil
 		}
 		p.release(ctx, hd)
 		// Whoever opened it was cancelled: that is no answer for us.
-		if !mine && ctx.Err() == nil && (errors.Is(hd.err, context.Canceled) || errors.Is(hd.err, context.DeadlineExceeded)) {
+		if !mine && over(ctx) == nil && (errors.Is(hd.err, context.Canceled) || errors.Is(hd.err, context.DeadlineExceeded)) {
 			continue
 		}
 		return nil, hd.err

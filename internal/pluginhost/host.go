@@ -215,7 +215,7 @@ func (h *Host) process(ctx context.Context, plugin string, slot int) (*process, 
 	select {
 	case pl.turn <- struct{}{}:
 	case <-ctx.Done():
-		return nil, context.Cause(ctx)
+		return nil, over(ctx)
 	}
 	defer func() { <-pl.turn }()
 	if h.life.Err() != nil {

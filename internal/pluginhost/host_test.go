@@ -640,6 +640,108 @@ func TestCancel(t *testing.T) {
 	}
 }
 
+// tardy is a context whose timer fires late, as timers do on a busy machine:
+// gRPC and the plugin know that its deadline has passed before it does.
+type tardy struct {
+	context.Context
+	deadline time.Time
+}
+
+func (t tardy) Deadline() (time.Time, bool) { return t.deadline, true }
+
+func newTardy(t *testing.T) context.Context {
+	d := time.Now().Add(300 * time.Millisecond)
+	ctx, cancel := context.WithDeadline(t.Context(), d.Add(300*time.Millisecond))
+	t.Cleanup(cancel)
+	return tardy{ctx, d}
+}
+
+// A caller's deadline is its own affair, whoever notices it first.
+func TestDeadline(t *testing.T) {
+	h := newHost(t, func(c *pluginhost.Config) { c.Plugins = append(c.Plugins, spec("silent")) })
+	_, before, err := encode(t.Context(), h, encoder(`{}`), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := pluginhost.Ref{Kind: sdk.KindIndex, Plugin: "good", Name: "first", Config: []byte(`{"lie": "patient"}`)}
+	metric := pluginhost.Ref{Kind: sdk.KindMetric, Plugin: "good", Name: "rank", Config: []byte(`{"lie": "patient"}`)}
+	m := sdk.Matrix{Path: "/m", Rows: 2, Dim: 1}
+	t.Run("calls", func(t *testing.T) {
+		for name, f := range map[string]func(context.Context) error{
+			"encode": func(ctx context.Context) error {
+				_, _, err := encode(ctx, h, encoder(`{"mode": "patient"}`), "a")
+				return err
+			},
+			"train": func(ctx context.Context) error {
+				pairs := func(func(sdk.Pair, error) bool) {}
+				_, err := h.Train(ctx, 0, encoder(`{"mode": "patient"}`), pluginhost.TrainCall{Options: []byte(`{}`), Pairs: pairs, Dir: t.TempDir()})
+				return err
+			},
+			"build": func(ctx context.Context) error {
+				_, err := h.Build(ctx, 0, index, sdk.BuildTask{Documents: m})
+				return err
+			},
+			"search": func(ctx context.Context) error {
+				_, err := h.Search(ctx, 0, index, sdk.SearchTask{Documents: m, Queries: m, K: 1}, func(int32, []sdk.Hit) error { return nil })
+				return err
+			},
+			"evaluate": func(ctx context.Context) error {
+				_, _, err := h.Evaluate(ctx, 0, metric, slices.Values([]sdk.JudgedQuery{{ID: "q"}}), func(string, sdk.QueryValues) error { return nil })
+				return err
+			},
+			"open": func(ctx context.Context) error {
+				_, err := h.Describe(ctx, 0, encoder(`{"mode": "patient to open"}`))
+				return err
+			},
+			"validate": func(ctx context.Context) error {
+				_, err := h.Validate(ctx, encoder(`{"mode": "slow to validate"}`), nil)
+				return err
+			},
+			"start": func(ctx context.Context) error {
+				ref := encoder(`{}`)
+				ref.Plugin = "silent"
+				_, err := h.Describe(ctx, 0, ref)
+				return err
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				ctx := newTardy(t)
+				err := f(ctx)
+				var e *pluginhost.Error
+				if !errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) {
+					t.Errorf("want the context's error, and nobody's fault, got %v", err)
+				}
+				if ctx.Err() == nil {
+					t.Error("the call says that the context has ended before the context does")
+				}
+			})
+		}
+	})
+	_, after, err := encode(t.Context(), h, encoder(`{}`), "a")
+	if err != nil || before.PID != after.PID {
+		t.Errorf("a deadline cost the process: %v", err)
+	}
+}
+
+// A cancel with a cause of its own is a cancel still.
+func TestCancelCause(t *testing.T) {
+	reached := inside(t)
+	h := newHost(t, nil)
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cause := errors.New("enough of this")
+	go func() {
+		for !reached() {
+			time.Sleep(time.Millisecond)
+		}
+		cancel(cause)
+	}()
+	_, _, err := encode(ctx, h, encoder(`{"mode": "patient"}`), "a")
+	if !errors.Is(err, context.Canceled) || !errors.Is(err, cause) || !strings.Contains(err.Error(), cause.Error()) {
+		t.Errorf("want the cancel and its cause, got %v", err)
+	}
+}
+
 // A stopped process sends no signs of life.
 func TestStopped(t *testing.T) {
 	reached := inside(t)

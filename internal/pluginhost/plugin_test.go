@@ -79,9 +79,13 @@ func spec(role string) pluginhost.Spec {
 
 func goodPlugin(name string) sdk.Plugin {
 	return sdk.Plugin{Name: name, Version: "0.1.0", Components: []sdk.Component{
-		sdk.NewTrainable[hashOptions, trainOptions](sdk.Info{Name: "hash", Revision: 3, Doc: "Hashes texts."}, func(_ context.Context, o hashOptions, m *sdk.Model) (sdk.Encoder, error) {
-			if o.Mode == "slow to open" {
+		sdk.NewTrainable[hashOptions, trainOptions](sdk.Info{Name: "hash", Revision: 3, Doc: "Hashes texts."}, func(ctx context.Context, o hashOptions, m *sdk.Model) (sdk.Encoder, error) {
+			switch o.Mode {
+			case "slow to open":
 				<-make(chan struct{})
+			case "patient to open":
+				<-ctx.Done()
+				return nil, ctx.Err()
 			}
 			return &hash{hashOptions: o, model: m}, nil
 		}),
@@ -101,6 +105,9 @@ type hashOptions struct {
 func (o *hashOptions) Validate() error {
 	if o.Dim == 13 {
 		return sdk.At("Unlucky", "Not 13.", "dim")
+	}
+	if o.Mode == "slow to validate" {
+		<-make(chan struct{})
 	}
 	return nil
 }
@@ -200,7 +207,11 @@ func math32NaN() float32 {
 	return zero / zero
 }
 
-func (h *hash) Train(_ context.Context, t *sdk.TrainTask) error {
+func (h *hash) Train(ctx context.Context, t *sdk.TrainTask) error {
+	if h.Mode == "patient" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	n := 0
 	sum := sha256.New()
 	for p, err := range t.Pairs {
@@ -265,12 +276,20 @@ type firstOptions struct {
 // first finds the first rows, whatever is asked.
 type first firstOptions
 
-func (f first) Build(_ context.Context, t *sdk.BuildTask) error {
+func (f first) Build(ctx context.Context, t *sdk.BuildTask) error {
+	if f.Lie == "patient" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	t.Report(1, 1)
 	return os.WriteFile(filepath.Join(t.Dir, "index"), []byte(t.Documents.Path), 0o666)
 }
 
-func (f first) Search(_ context.Context, t *sdk.SearchTask, emit func(int32, []sdk.Hit) error) error {
+func (f first) Search(ctx context.Context, t *sdk.SearchTask, emit func(int32, []sdk.Hit) error) error {
+	if f.Lie == "patient" {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 	docs, queries := t.DocumentRows, t.QueryRows
 	if docs == nil {
 		for i := range t.Documents.Rows {
@@ -320,7 +339,7 @@ type rank rankOptions
 
 func (r rank) Measures() []string { return []string{"RR", "n"} }
 
-func (r rank) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues, error) {
+func (r rank) Evaluate(ctx context.Context, q sdk.JudgedQuery) (sdk.QueryValues, error) {
 	v := sdk.QueryValues{Values: []float64{0, float64(len(q.Ranking))}}
 	for i, d := range q.Ranking {
 		if q.Qrels[d.ID] > 0 {
@@ -329,6 +348,9 @@ func (r rank) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues, e
 		}
 	}
 	switch r.Lie {
+	case "patient":
+		<-ctx.Done()
+		return v, ctx.Err()
 	case "nan":
 		v.Values[0] = float64(math32NaN())
 	case "few":

@@ -57,8 +57,8 @@ func (p *process) can(capability string) bool {
 }
 
 // start starts a plugin and asks it what it offers.
-func (h *Host) start(ctx context.Context, spec Spec, slot int) (*process, error) {
-	ctx, cancel := context.WithTimeout(ctx, h.cfg.StartTimeout)
+func (h *Host) start(caller context.Context, spec Spec, slot int) (*process, error) {
+	ctx, cancel := context.WithTimeout(caller, h.cfg.StartTimeout)
 	defer cancel()
 	log, err := newTail(h.cfg.Logger.Named(spec.Name), h.cfg.LogDir, fmt.Sprintf("%s-%d.log", spec.Name, slot))
 	if err != nil {
@@ -91,19 +91,26 @@ func (h *Host) start(ctx context.Context, spec Spec, slot int) (*process, error)
 		return p, nil
 	}
 	var exit string
-	if p.run.startErr == nil && ctx.Err() == nil {
+	ended := over(ctx)
+	if p.run.startErr == nil && ended == nil {
 		if status, killed := p.run.exit(time.Second); !killed {
 			exit = status
 		}
 	}
 	p.stop()
-	if errors.Is(ctx.Err(), context.Canceled) {
-		return nil, fmt.Errorf("start plugin %q: %w", spec.Name, context.Cause(ctx))
+	switch {
+	case h.life.Err() != nil:
+		return nil, fmt.Errorf("start plugin %q: %w", spec.Name, errClosed)
+	case ended != nil:
+		// The caller's end, or that of the time a start may take.
+		if theirs := over(caller); theirs != nil {
+			return nil, fmt.Errorf("start plugin %q: %w", spec.Name, theirs)
+		}
 	}
-	return nil, p.startError(ctx, err, exit)
+	return nil, p.startError(ended != nil, err, exit)
 }
 
-func (p *process) startError(ctx context.Context, err error, exit string) error {
+func (p *process) startError(late bool, err error, exit string) error {
 	e := &Error{Fault: FaultPlugin, Plugin: p.spec.Name, Doing: "start", Exit: exit, Stderr: p.run.log.lines(0), Err: err}
 	command := strings.Join(p.spec.Command, " ")
 	first := strings.TrimSpace(p.run.firstLine())
@@ -115,7 +122,7 @@ func (p *process) startError(ctx context.Context, err error, exit string) error 
 		if errors.Is(p.run.startErr, exec.ErrNotFound) || errors.Is(p.run.startErr, fs.ErrNotExist) {
 			e.Err = fmt.Errorf("there is no program %q: install the plugin, or correct its command: %w", p.spec.Command[0], p.run.startErr)
 		}
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case late:
 		e.Retryable = true
 		e.Err = fmt.Errorf("%s was not ready within %s; models are to be loaded when a component is opened, not at start", command, p.host.cfg.StartTimeout)
 	case len(fields) >= 4 && fields[0] == strconv.Itoa(goplugin.CoreProtocolVersion) && fields[1] != strconv.Itoa(wire.Protocol):

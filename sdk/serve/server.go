@@ -163,7 +163,7 @@ func (s *server) Release(ctx context.Context, req *pluginpb.ReleaseRequest) (_ *
 		select {
 		case o.turn <- struct{}{}:
 		case <-ctx.Done():
-			return nil, wire.ToStatus(ctx.Err())
+			return nil, status.FromContextError(ctx.Err()).Err()
 		}
 		if err := c.Close(); err != nil {
 			return nil, wire.ToStatus(err)
@@ -241,7 +241,7 @@ func (s *server) work(ctx context.Context, o *opened, send sendFunc, f func(*cal
 	select {
 	case o.turn <- struct{}{}:
 	case <-ctx.Done():
-		return wire.ToStatus(ctx.Err())
+		return status.FromContextError(ctx.Err()).Err()
 	}
 	defer func() { <-o.turn }()
 	defer s.recover(o.Info, &err)
@@ -252,7 +252,7 @@ func (s *server) work(ctx context.Context, o *opened, send sendFunc, f func(*cal
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return wire.ToStatus(context.Canceled)
+		return status.FromContextError(ctx.Err()).Err()
 	case errors.As(err, &own):
 		return wire.Status(codes.Internal, err.Error(), &pluginpb.Failure{Fault: pluginpb.Fault_FAULT_PLUGIN})
 	}
