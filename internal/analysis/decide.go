@@ -164,6 +164,7 @@ func decideAll(xs []*question) []ClaimResult {
 			level, padj = 1-steps[k], adjusted[k]
 		}
 		out[i] = x.decide(level, padj)
+		out[i].Family = len(in)
 	}
 	return out
 }
@@ -193,12 +194,33 @@ func (x *question) decide(level, padj float64) ClaimResult {
 	} else {
 		r.Verdict, r.Case = x.verdict(x.est, level)
 	}
+	r.Found = x.found(level)
 	if x.est.OK && x.est.SE > 0 {
 		for i := range 20 {
 			r.Dots = append(r.Dots, x.est.Value+x.est.SE*stats.TQuantile((float64(i)+0.5)/20, x.est.DF))
 		}
 	}
 	return r
+}
+
+// found is the effect nearest to what was asked that 8 of 10 such studies would
+// support at a level, nil where a claim asks for none.
+func (x *question) found(level float64) *float64 {
+	e := x.est
+	if !e.OK || e.SE == 0 || x.reason != "" {
+		return nil
+	}
+	v := x.c + x.claim.Margin
+	d := (stats.TQuantile(0.5+level/2, e.DF) + stats.TQuantile(0.8, e.DF)) * e.SE
+	switch x.op {
+	case ">":
+		v += d
+	case "<":
+		v = x.c - x.claim.Margin - d
+	default:
+		return nil
+	}
+	return &v
 }
 
 // verdict applies the rule: an interval [L, U] against c with margin M.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/results"
@@ -154,7 +155,7 @@ func (g *grid) facts() Facts {
 		f.Draws = append(f.Draws, g.draws[d].label)
 	}
 	cells := map[string]int{}
-	f.Strata = append(f.Strata, g.strataOfTrained()...)
+	f.Strata, f.Averaged = append(f.Strata, g.strataOfTrained()...), g.averaged()
 	for _, r := range g.trained {
 		cells[cellKey(RoleSize, RoleDiversity, RoleBudget)(r)]++
 		for _, sc := range r.scores {
@@ -642,6 +643,43 @@ func (g *grid) curves() []Curve {
 					out = append(out, c)
 				}
 			}
+		}
+	}
+	return out
+}
+
+// averaged says what differs among the trained runs beside size, diversity and
+// budget, so that effects are means over it.
+func (g *grid) averaged() []string {
+	var out []string
+	add := func(what string, of func(*run) string) {
+		var values []string
+		for _, r := range g.trained {
+			if v := of(r); v != "" && !slices.Contains(values, v) {
+				values = append(values, v)
+			}
+		}
+		if len(values) > 1 {
+			out = append(out, what+" = "+strings.Join(values, ", "))
+		}
+	}
+	add("encoder", func(r *run) string { return r.component })
+	add("candidates", func(r *run) string {
+		if r.pool == 0 {
+			return ""
+		}
+		return strconv.Itoa(r.pool)
+	})
+	for _, a := range g.design.Axes {
+		if a.Role == RoleFactor || a.Role == "" {
+			add(a.Name, func(r *run) string {
+				for _, x := range r.axes {
+					if x.axis == a.Name {
+						return x.value
+					}
+				}
+				return ""
+			})
 		}
 	}
 	return out

@@ -78,7 +78,8 @@ type Facts struct {
 	Diversities []Level     `json:"diversities"` // ascending effective number
 	Budgets     []Level     `json:"budgets"`     // ascending pairs
 	Draws       []string    `json:"draws"`
-	Strata      []string    `json:"strata"` // trained encoders × factor values, where there are several
+	Averaged    []string    `json:"averaged,omitempty"` // what effects are averaged over: "side = mono, pivot"
+	Strata      []string    `json:"strata"`             // trained encoders × factor values, where there are several
 
 	Encoders []string `json:"encoders"`
 	Trained  []string `json:"trained"`           // encoders whose cells enter the slopes
@@ -155,7 +156,8 @@ type Estimate struct {
 	VarUnit     float64 `json:"var_unit"`
 	VarRest     float64 `json:"var_rest"`
 
-	// MDE is the smallest effect that 8 of 10 such studies would find.
+	// MDE is the smallest effect that 8 of 10 such studies would tell from zero
+	// at 95 %.
 	MDE float64 `json:"mde"`
 }
 
@@ -389,7 +391,15 @@ type ClaimResult struct {
 	Level float64 `json:"level"`
 	Low   float64 `json:"low"`
 	High  float64 `json:"high"`
-	P     float64 `json:"p"`     // against the boundary
+	P     float64 `json:"p"` // against the boundary
+
+	Family int `json:"family"` // claims that are corrected for, this one included
+
+	// Found is the effect nearest to what was asked that 8 of 10 such studies
+	// would support at this level; nil for claims of equality and where there
+	// is no interval.
+	Found *float64 `json:"found,omitempty"`
+
 	PHolm float64 `json:"p_adj"` // Holm, over the claims of the study
 
 	Verdict string `json:"verdict"`

@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,12 +41,27 @@ func styleOf(unit string, half float64) style {
 	return style{unit, 2}
 }
 
-// apart adds a decimal where rounding would write a limit as zero that is not:
+// mostDecimals ends the search for a decimal that tells two numbers apart.
+const mostDecimals = 4
+
+// apart adds decimals where rounding would write a limit as zero that is not:
 // "0.00 to 0.23" does not say that zero is excluded.
 func (s style) apart(low, high float64) style {
 	zero := func(v float64) bool { return strings.Trim(s.number(v), "−0.") == "" }
-	if s.decimals == 2 && (low > 0 && zero(low) || high < 0 && zero(high)) {
-		s.decimals = 3
+	for s.decimals < mostDecimals && (low > 0 && zero(low) || high < 0 && zero(high)) {
+		s.decimals++
+	}
+	return s
+}
+
+// beside adds decimals where a limit would be written like a value that a
+// verdict turns on and is another.
+func (s style) beside(low, high float64, marks ...float64) style {
+	same := func(v float64) bool {
+		return slices.ContainsFunc(marks, func(m float64) bool { return v != m && s.number(v) == s.number(m) })
+	}
+	for s.decimals < mostDecimals && (same(low) || same(high)) {
+		s.decimals++
 	}
 	return s
 }
@@ -191,7 +207,7 @@ func budgetSentences(effects []Effect) []string {
 // differenceSentence compares the effects of size and diversity; d is size
 // minus diversity.
 func differenceSentence(d Estimate, margin float64) string {
-	s := styleOf(unitMeasure, (d.High-d.Low)/2)
+	s := styleOf(unitMeasure, (d.High-d.Low)/2).apart(d.Low, d.High)
 	a, b := words[RoleSize], words[RoleDiversity]
 	switch {
 	case d.Low > 0:
@@ -232,6 +248,10 @@ func exchangeSentence(x Exchange, within string) string {
 	if !x.Bounded {
 		return "How many parameters a doubling of languages is worth cannot be bounded with these data."
 	}
+	if x.Low <= 1 && x.High >= 1 {
+		return fmt.Sprintf("Put differently: doubling the languages is worth nothing measurable in parameters (%s to %s times as many all fits), within %s.",
+			times(x.Low), times(x.High), within)
+	}
 	return fmt.Sprintf("Put differently: doubling the languages is worth about %s times as many parameters (%s to %s times), within %s.",
 		times(x.Times), times(x.Low), times(x.High), within)
 }
@@ -263,6 +283,9 @@ func scopeSentence(f Facts) string {
 			b = append(b, thousands(int(math.Round(l.Value))))
 		}
 		s += " at " + list(b) + " pairs"
+	}
+	if len(f.Averaged) > 0 {
+		s += ", averaged over " + strings.Join(f.Averaged, " and ")
 	}
 	if f.InferencePop {
 		return s + ", and for languages like them."
@@ -324,7 +347,7 @@ const nothingSettled = "that is not evidence of no effect."
 
 // say fills in what a claim's row in the report says.
 func (x *question) say(r *ClaimResult) {
-	s := styleOf(x.est.Unit, (r.High-r.Low)/2)
+	s := styleOf(x.est.Unit, (r.High-r.Low)/2).beside(r.Low, r.High, 0, x.c-x.claim.Margin, x.c, x.c+x.claim.Margin)
 	c, m := x.c, x.claim.Margin
 	r.Asked = x.asked(s)
 	if x.est.OK {
@@ -360,7 +383,14 @@ func (x *question) say(r *ClaimResult) {
 			gain, loss = "excess", "shortfall"
 		}
 	}
-	fit := fmt.Sprintf("We measured %s. Values from %s fit these data", r.Measured, r.Interval)
+	corrected, against := "", ""
+	if r.Level > 1-alpha+1e-9 {
+		corrected = fmt.Sprintf(" (corrected for %s)", count(r.Family, "claim"))
+	}
+	if shift != 0 {
+		against = ", against " + s.given(c) + ","
+	}
+	fit := fmt.Sprintf("We measured %s. Values from %s%s fit these data", r.Measured, r.Interval, corrected)
 	switch r.Case {
 	case CaseAbove:
 		add("%s, all %s %s.", fit, side, s.given(bound))
@@ -380,9 +410,9 @@ func (x *question) say(r *ClaimResult) {
 	case CaseOpen:
 		add("We measured %s.", r.Measured)
 		if low <= shift && high >= shift {
-			add("From %s of %s to %s of %s all fits these data. They do not settle this; %s", article(loss), s.number(shift-low), article(gain), s.with(s.number(high-shift)), nothingSettled)
+			add("From %s of %s to %s of %s%s%s all fits these data. They do not settle this; %s", article(loss), s.number(shift-low), article(gain), s.with(s.number(high-shift)), corrected, against, nothingSettled)
 		} else {
-			add("Values from %s fit these data. They do not settle this; %s", r.Interval, nothingSettled)
+			add("Values from %s%s fit these data. They do not settle this; %s", r.Interval, corrected, nothingSettled)
 		}
 	case CaseAlike:
 		add("%s. Any difference is below %s.", fit, s.with(s.given(m)))
@@ -390,7 +420,7 @@ func (x *question) say(r *ClaimResult) {
 		add("%s: they differ.", fit)
 	case CaseMayDiffer:
 		add("We measured %s.", r.Measured)
-		add("They may be alike or differ by up to %s.", s.with(s.number(max(math.Abs(r.Low-c), math.Abs(r.High-c)))))
+		add("They may be alike or differ by up to %s%s.", s.with(s.number(max(math.Abs(r.Low-c), math.Abs(r.High-c)))), corrected)
 	}
 	if r.Verdict == Inconclusive {
 		if t := x.settleSentence(x.settle(r.Level)); t != "" {
@@ -577,7 +607,7 @@ func gainSentence(g Gain, measure string) string {
 	}
 	name := map[string]string{KindTrained: "the trained encoder", KindControl: "the same encoder trained on shuffled pairs", KindUntrained: "the same encoder without training", KindBaseline: "the baseline"}
 	a, b := name[g.A], name[g.B]
-	s := styleOf(unitMeasure, (e.High-e.Low)/2)
+	s := styleOf(unitMeasure, (e.High-e.Low)/2).apart(e.Low, e.High)
 	at := ""
 	if g.Budget != "" {
 		at = atBudget(g.Budget)

@@ -242,7 +242,7 @@ func TestVerdictSentences(t *testing.T) {
 		},
 		{
 			"other constant", ">", .02, 0, 2.6, 1.9, 3.3, Inconclusive, CaseOpen,
-			"We measured +2.6 points. From a shortfall of 0.1 to an excess of 1.3 points all fits these data. They do not settle this; " + open,
+			"We measured +2.6 points. From a shortfall of 0.1 to an excess of 1.3 points, against 2, all fits these data. They do not settle this; " + open,
 		},
 	} {
 		x := asked(c.op, c.c, c.m, points(c.v, c.low, c.high))

@@ -56,7 +56,7 @@ func (d *drawing) shown(stratum string) bool {
 // stratum says in a caption that only one stratum is shown.
 func (d *drawing) stratum() string {
 	if s := d.a.Facts.Strata; len(s) > 1 {
-		return fmt.Sprintf(" Shown is %s, one of %d kinds of trained encoder; the tables hold all.", clean(s[0]), len(s))
+		return fmt.Sprintf(" Shown is %s, one of %d conditions that were measured; the table of cells holds all.", clean(s[0]), len(s))
 	}
 	return ""
 }

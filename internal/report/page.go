@@ -46,8 +46,9 @@ type page struct {
 
 	HasShape, HasLanguages, HasBaselines bool
 
-	tables []named // with buttons to copy them
-	seen   map[string]bool
+	analyses map[string]*analysis.Analysis
+	tables   []named // with buttons to copy them
+	seen     map[string]bool
 }
 
 // section is one analysis.
@@ -119,7 +120,7 @@ func build(in Input, figures [][]figure) *page {
 	s := in.Summary
 	p := &page{
 		Title: clean(s.Title), Question: clean(s.Question), Many: len(s.Analyses) > 1,
-		Results: clean(in.Study.Results), Licences: licences, seen: map[string]bool{},
+		Results: clean(in.Study.Results), Licences: licences, seen: map[string]bool{}, analyses: map[string]*analysis.Analysis{},
 	}
 	if p.Title == "" {
 		p.Title = "Results"
@@ -154,6 +155,7 @@ func build(in Input, figures [][]figure) *page {
 	var general []int
 	for i := range s.Analyses {
 		a := &s.Analyses[i]
+		p.analyses[a.Name] = a
 		d := &drawing{a: a, claims: s.Claims, study: &in.Study}
 		sec := p.section(d, figures[i])
 		for _, n := range addNotes(a.Notes) {
@@ -325,17 +327,25 @@ func (p *page) claim(c analysis.ClaimResult, refs []int) claimView {
 	}
 	if e.OK {
 		n := decimals(f*c.Low, f*c.High)
-		fact("Interval of the verdict", fmt.Sprintf("%s to %s %s, at a level of %s %%", number(f*c.Low, n), number(f*c.High, n), unit, strconv.FormatFloat(100*c.Level, 'g', 4, 64)))
+		family := ""
+		if c.Level > 0.95+1e-9 && c.Family > 0 {
+			family = ", corrected for " + count(c.Family, "claim", "claims")
+		}
+		fact("Interval of the verdict", fmt.Sprintf("%s to %s %s, at a level of %s %%%s", number(f*c.Low, n), number(f*c.High, n), unit, strconv.FormatFloat(100*c.Level, 'g', 4, 64), family))
 		fact("p", fmt.Sprintf("%s against what was asked, %s adjusted for all claims (Holm)", pValue(c.P), pValue(c.PHolm)))
 		fact("Rests on", fmt.Sprintf("%s, %s and %s; unit of replication: %s; %s degrees of freedom; standard error %s",
-			count(e.Runs, "encoder", "encoders"), count(e.Units, "unit", "units"), count(e.Languages, "language", "languages"), clean(e.Replication), number(e.DF, 1), number(f*e.SE, 3)))
+			p.encodersOf(c), count(e.Units, "unit", "units"), count(e.Languages, "language", "languages"), clean(e.Replication), number(e.DF, 1), number(f*e.SE, 3)))
 		about := "languages like these"
 		if e.Inference != "languages" {
 			about = "these languages only"
 		}
 		fact("About", about)
-		if e.MDE > 0 {
-			fact("Smallest effect found", number(f*e.MDE, 1)+" "+unit+", in 8 of 10 such studies")
+		if c.Found != nil {
+			than := "or more"
+			if c.Op == "<" || c.Op == "<=" {
+				than = "or less"
+			}
+			fact("Supported in 8 of 10 such studies", fmt.Sprintf("if the truth were %s %s %s", number(f**c.Found, n), unit, than))
 		}
 	}
 	if c.Reason != "" {
@@ -343,6 +353,23 @@ func (p *page) claim(c analysis.ClaimResult, refs []int) claimView {
 	}
 	v.Dots = dotplot(c)
 	return v
+}
+
+// encodersOf says on how many encoders a claim rests, and why not on all.
+func (p *page) encodersOf(c analysis.ClaimResult) string {
+	n := c.Estimate.Runs
+	out := count(n, "encoder", "encoders")
+	a := p.analyses[c.Analysis]
+	if a == nil || n >= a.Facts.Runs || !strings.Contains(c.Expression, `slope(`) && !strings.Contains(c.Expression, `ame(`) {
+		return out
+	}
+	out += " of " + thousands(a.Facts.Runs)
+	for _, m := range a.Notes {
+		if m.Code == analysis.NoteRepeated && strings.Contains(c.Expression, strconv.Quote(analysis.RoleDiversity)) {
+			return out + " (where every draw has the same languages they are left out)"
+		}
+	}
+	return out + " (the others do not tell this effect apart)"
 }
 
 // pValue writes a probability.
@@ -559,7 +586,7 @@ func (p *page) method(in Input) {
 	}
 	for _, f := range st.Files {
 		if f.Name == "records.parquet" && len(in.Summary.Analyses) > 0 {
-			p.Query = `duckdb -c "select encoder, query_language, avg(value) from 'records.parquet' where measure = '` + strings.ReplaceAll(clean(in.Summary.Analyses[0].Measure), "'", "") + `' group by all"`
+			p.Query = `duckdb -c "with q as (select cell, encoder, query_language, query_id, avg(value) v from 'records.parquet' where measure = '` + strings.ReplaceAll(clean(in.Summary.Analyses[0].Measure), "'", "") + `' group by all), c as (select cell, encoder, query_language, avg(v) v from q group by all) select encoder, query_language, avg(v) from c group by all"`
 		}
 		p.Files = append(p.Files, Fact{clean(f.Name), clean(f.Value)})
 	}

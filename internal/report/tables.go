@@ -2,6 +2,7 @@ package report
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/xlrun/xlrun/internal/analysis"
 	"github.com/xlrun/xlrun/internal/results"
@@ -45,7 +46,7 @@ func plusMinus(mean, half float64) (shown, width cell) {
 // languages is the table of targets, best first.
 func (d *drawing) languages() table {
 	m := clean(d.a.Measure)
-	t := table{Name: "languages", Caption: "Target languages, best first. Means over all trained encoders with 95 % half-widths over draws, gains per doubling with 95 % intervals. Languages have other queries and documents, so compare gains rather than scores."}
+	t := table{Name: "languages", Caption: "Target languages, best first. Means over all trained encoders with 95 % half-widths over draws, gains per doubling with 95 % intervals. Where languages have queries or documents of their own, compare gains rather than scores."}
 	t.Columns = []column{{Name: "Language"}, {Name: "Code", Hidden: true}, {Name: "Seen before"}, {Name: "Queries", Num: true}, {Name: m, Num: true}, {Name: m + " half-width", Num: true, Hidden: true}}
 	baseline := false
 	for _, l := range d.a.Languages {
@@ -134,15 +135,24 @@ func (d *drawing) cells() table {
 		{Name: "95 % half-width", Num: true},
 		{Name: "gain, points", Num: true},
 		{Name: "gain half-width", Num: true},
+		{Name: "condition"},
 	}
 	for _, c := range d.a.Cells {
 		gain, half := cell{}, cell{}
 		if c.HasGain {
 			gain, half = num(100*c.Gain, 2), num(100*c.GainHalf, 2)
 		}
-		t.add(kindName(c.Kind), c.Encoder, c.Size, c.Diversity, c.Budget, num(float64(c.Params), 0), num(c.Hill1, 3), num(c.Pairs, 0), num(float64(c.Draws), 0), num(c.Mean, 5), num(c.Half, 5), gain, half)
+		t.add(kindName(c.Kind), c.Encoder, c.Size, c.Diversity, c.Budget, num(float64(c.Params), 0), round3(c.Hill1), num(c.Pairs, 0), num(float64(c.Draws), 0), num(c.Mean, 5), num(c.Half, 5), gain, half, c.Stratum)
 	}
 	return t
+}
+
+// round3 is a number with up to three decimals.
+func round3(x float64) cell {
+	c := num(x, 3)
+	c.Text = strings.TrimRight(strings.TrimRight(c.Text, "0"), ".")
+	c.Show = strings.TrimRight(strings.TrimRight(c.Show, "0"), ".")
+	return c
 }
 
 // encoders and gains are the tables of the baselines.
@@ -192,7 +202,7 @@ func (d *drawing) effectsTable() table {
 		{Name: "95 % to", Num: true},
 		{Name: "Standard error", Num: true},
 		{Name: "Degrees of freedom", Num: true},
-		{Name: "Smallest effect found 8 times in 10", Num: true},
+		{Name: "Told from zero at 95 % 8 times in 10, from", Num: true},
 		{Name: "Method"},
 		{Name: "Unit of replication"},
 		{Name: "Units", Num: true},

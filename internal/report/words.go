@@ -34,12 +34,18 @@ func signed(x float64, n int) string {
 }
 
 // decimals is how many digits after the point an interval deserves: one, and
-// two where it is narrower than 0.2 on each side.
+// two where it is narrower than 0.2 on each side; more where a limit that is
+// not zero would be written like it.
 func decimals(low, high float64) int {
+	n := 1
 	if (high-low)/2 < 0.2 {
-		return 2
+		n = 2
 	}
-	return 1
+	zero := func(x float64) bool { return strings.Trim(number(x, n), "−0.") == "" }
+	for n < 4 && (low > 0 && zero(low) || high < 0 && zero(high)) {
+		n++
+	}
+	return n
 }
 
 // scaled returns the factor and the name of the unit in which an estimate is
