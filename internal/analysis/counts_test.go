@@ -41,8 +41,8 @@ func TestEncodersCountOnce(t *testing.T) {
 	}
 	one.Claims, two.Claims = claims, claims
 	a, b := collect(t, one, once), collect(t, two, twice)
-	if got := b.Analyses[0].Facts; got.Runs != 3*3*4 || len(got.Strata) != 2 {
-		t.Errorf("%d encoders in strata %q, want 36 in two", got.Runs, got.Strata)
+	if got := b.Analyses[0].Facts; got.Runs != 3*3*4 || len(got.Strata) != 2 || len(got.Averaged) != 1 || got.Averaged[0] != "side = mono, pivot" {
+		t.Errorf("%d encoders in strata %q, averaged over %q, want 36 in two", got.Runs, got.Strata, got.Averaged)
 	}
 	for i := range claims {
 		if w, g := a.Claims[i].Estimate.Runs, b.Claims[i].Estimate.Runs; w != 36 || g != w {

@@ -250,17 +250,22 @@ func exchangeSentence(x Exchange, within string) string {
 	}
 	if x.Low <= 1 && x.High >= 1 {
 		return fmt.Sprintf("Put differently: doubling the languages is worth nothing measurable in parameters (%s to %s times as many all fits), within %s.",
-			times(x.Low), times(x.High), within)
+			times(x.Low, 1), times(x.High, 1), within)
+	}
+	decimals := 1
+	for same := decimal(1, 1); decimals < mostDecimals && (decimal(x.Low, decimals) == same || decimal(x.High, decimals) == same); {
+		decimals++ // a limit that is not 1 must not be written like it
+		same = decimal(1, decimals)
 	}
 	return fmt.Sprintf("Put differently: doubling the languages is worth about %s times as many parameters (%s to %s times), within %s.",
-		times(x.Times), times(x.Low), times(x.High), within)
+		times(x.Times, decimals), times(x.Low, decimals), times(x.High, decimals), within)
 }
 
-func times(v float64) string {
+func times(v float64, decimals int) string {
 	if v >= 100 {
-		return strconv.FormatFloat(v, 'f', 0, 64)
+		decimals = 0
 	}
-	return decimal(v, 1)
+	return decimal(v, decimals)
 }
 
 // scopeSentence says what the answer is about.

@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -116,6 +117,7 @@ func TestDifferenceSentence(t *testing.T) {
 	}{
 		{points(1.6, .6, 2.6), .005, "Size gains more: the difference is 1.6 points per doubling (0.6 to 2.6)."},
 		{points(-1.6, -2.6, -.6), .005, "Diversity gains more: the difference is 1.6 points per doubling (0.6 to 2.6)."},
+		{points(.75, .016, 1.48), .005, "Size gains more: the difference is 0.75 points per doubling (0.02 to 1.48)."},
 		{points(.1, -.3, .4), .005, "The two gain about the same: any difference is below 0.5 points."},
 		{points(.4, -.8, 1.6), .005, "Which gains more is not settled: the difference may lie anywhere from 0.8 points for languages to 1.6 points for size."},
 		{points(.1, -.3, .4), 0, "Which gains more is not settled: the difference may lie anywhere from 0.3 points for languages to 0.4 points for size."},
@@ -147,8 +149,12 @@ func TestInteractionSentence(t *testing.T) {
 }
 
 func TestExchangeSentence(t *testing.T) {
-	want := "Put differently: doubling the languages is worth about 1.3 times as many parameters (1.0 to 1.8 times), within 4 to 256 million parameters."
+	want := "Put differently: doubling the languages is worth about 1.32 times as many parameters (1.03 to 1.77 times), within 4 to 256 million parameters."
 	if got := exchangeSentence(Exchange{Bounded: true, Times: 1.32, Low: 1.027, High: 1.772}, "4 to 256 million parameters"); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	want = "Put differently: doubling the languages is worth nothing measurable in parameters (0.5 to 2.3 times as many all fits), within 1 to 2 million parameters."
+	if got := exchangeSentence(Exchange{Bounded: true, Times: .97, Low: .451, High: 2.3}, "1 to 2 million parameters"); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 	want = "How many parameters a doubling of languages is worth cannot be bounded with these data."
@@ -166,6 +172,12 @@ func TestScopeSentence(t *testing.T) {
 	if got := scopeSentence(f); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
+	f.Averaged = []string{"side = mono, pivot"}
+	want = "This holds for 8 languages, encoders of 131 thousand to 8.4 million parameters and 1 to 4 training languages at 701 and 4,206 pairs, averaged over side = mono, pivot, and for languages like them."
+	if got := scopeSentence(f); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	f.Averaged = nil
 	f.InferencePop, f.Languages, f.Budgets = false, 4, f.Budgets[:1]
 	want = "This holds for 4 languages, encoders of 131 thousand to 8.4 million parameters and 1 to 4 training languages at 701 pairs."
 	if got := scopeSentence(f); got != want {
@@ -178,6 +190,45 @@ func asked(op string, c, margin float64, e Estimate) *question {
 	return &question{
 		claim: Claim{Name: "x", Left: ameOf(RoleSize), Op: op, Right: Number(c), Margin: margin},
 		grid:  &grid{langs: labels("t", 8)}, theta: ameOf(RoleSize), op: op, c: c, est: e, q: &quantity{},
+	}
+}
+
+// A verdict's interval says that it is wider than that of the headline, and no
+// limit is written like what it is compared with.
+func TestCorrectedSentences(t *testing.T) {
+	for _, c := range []struct {
+		v, low, high float64
+		want         string
+	}{
+		{2.6, 1.9, 3.3, "We measured +2.6 points. Values from 1.9 to 3.3 (corrected for 4 claims) fit these data, all above 0.5."},
+		{.7, -.03, 1.5, "We measured +0.70 points. From a loss of 0.03 to a gain of 1.50 points (corrected for 4 claims) all fits these data."},
+		{2.6, .52, 4.68, "We measured +2.60 points. Values from 0.52 to 4.68 (corrected for 4 claims) fit these data, all above 0.5."},
+	} {
+		x := asked(">", 0, .005, points(c.v, c.low, c.high))
+		r := ClaimResult{Low: c.low / 100, High: c.high / 100, Level: 0.9875, Family: 4}
+		r.Verdict, r.Case = x.verdictOf(r.Low, r.High, r.Low, r.High)
+		x.say(&r)
+		if got := strings.Join(r.Sentences, " "); !strings.HasPrefix(got, c.want) {
+			t.Errorf("got  %s\nwant %s", got, c.want)
+		}
+	}
+}
+
+// What a study finds in 8 of 10 cases counts from what was asked, at the level
+// of the verdict: 2.2414 and 0.8416 standard errors beyond it.
+func TestFound(t *testing.T) {
+	e := points(1, 0, 2)
+	e.SE = .004
+	for _, c := range []struct {
+		op   string
+		want float64
+	}{{">", .005 + (2.2414+.8416)*.004}, {"<", -.005 - (2.2414+.8416)*.004}} {
+		if got := asked(c.op, 0, .005, e).found(.975); got == nil || math.Abs(*got-c.want) > 1e-6 {
+			t.Errorf("%s: got %v, want %g", c.op, got, c.want)
+		}
+	}
+	if got := asked("==", 0, .005, e).found(.975); got != nil {
+		t.Errorf("equality: got %g", *got)
 	}
 }
 

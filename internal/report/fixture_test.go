@@ -248,9 +248,10 @@ func fixture(sh shape) Input {
 		return out
 	}
 	claim := func(name, statement, verdict, kase string, e analysis.Estimate, margin float64, measured, iv, asked string, sentences ...string) analysis.ClaimResult {
+		found := margin + 1.5*(e.High-e.Low)/2
 		return analysis.ClaimResult{
 			Name: name, Analysis: "law", Statement: statement, Expression: `ame("` + name + `", "budget") > 0`, Op: ">", Margin: margin, Estimate: e,
-			Level: 0.983, Low: e.Low - 0.001, High: e.High + 0.001, P: 0.004, PHolm: 0.012, Verdict: verdict, Case: kase, Measured: measured, Interval: iv, Asked: asked, Sentences: sentences, Dots: dots(e),
+			Level: 0.983, Family: 3, Found: &found, Low: e.Low - 0.001, High: e.High + 0.001, P: 0.004, PHolm: 0.012, Verdict: verdict, Case: kase, Measured: measured, Interval: iv, Asked: asked, Sentences: sentences, Dots: dots(e),
 			Robust: verdict == analysis.Supported, Alternatives: []analysis.Alternative{
 				{Name: "without qaa", Verdict: verdict, Value: e.Value * 0.97, Low: e.Low * 0.97, High: e.High * 0.97},
 				{Name: "on the measure itself", Verdict: analysis.Inconclusive, Value: e.Value * 1.1, Low: e.Low * 0.8, High: e.High * 1.2},

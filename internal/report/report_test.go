@@ -347,6 +347,34 @@ func TestEveryNumberComesFromTheSummary(t *testing.T) {
 	}
 }
 
+// A claim that rests on part of the encoders says which are left out.
+func TestRestsOn(t *testing.T) {
+	a := &analysis.Analysis{Name: "law", Facts: analysis.Facts{Runs: 72}}
+	p := &page{analyses: map[string]*analysis.Analysis{"law": a}}
+	claim := func(expression string, runs int) analysis.ClaimResult {
+		return analysis.ClaimResult{Analysis: "law", Expression: expression, Estimate: analysis.Estimate{Runs: runs}}
+	}
+	diversity := `ame("diversity") > 0`
+	for _, c := range []struct {
+		claim    analysis.ClaimResult
+		repeated bool
+		want     string
+	}{
+		{claim(diversity, 72), true, "72 encoders"},
+		{claim(diversity, 48), true, "48 encoders of 72 (where every draw has the same languages they are left out)"},
+		{claim(diversity, 48), false, "48 encoders of 72 (the others do not tell this effect apart)"},
+		{claim(`mean("student size=s") > 0`, 24), false, "24 encoders"},
+	} {
+		a.Notes = nil
+		if c.repeated {
+			a.Notes = []analysis.Note{{Code: analysis.NoteRepeated}}
+		}
+		if got := p.encodersOf(c.claim); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+}
+
 // Words that promise more than an interval does.
 func TestWordsOfTheReport(t *testing.T) {
 	for _, s := range []string{pageSource, string(renderedAs(t, "large")["report.html"])} {
@@ -411,6 +439,8 @@ func TestNumbersInWords(t *testing.T) {
 		{thousands(1234567), "1,234,567"},
 		{interval(est("measure", 0.026, 0.007, 8)), "1.9 to 3.3"},
 		{interval(est("measure", 0.0261, 0.001, 8)), "2.51 to 2.71"},
+		{interval(est("measure", 0.0075, 0.00734, 8)), "0.02 to 1.48"},
+		{round3(2.9999999999999996).Shown() + " " + round3(1.77368).Text, "3 1.774"},
 		{value(est("log-odds", -0.104, 0.3, 8)), "−0.1"},
 		{words([]string{"a", "b", "c"}), "a, b and c"},
 		{shell("a b'c"), `'a b'\''c'`},
