@@ -1039,8 +1039,20 @@ func BenchmarkCalls(b *testing.B) {
 	})
 	b.Run("evaluate", func(b *testing.B) {
 		ref := pluginhost.Ref{Kind: sdk.KindMetric, Plugin: "good", Name: "rank"}
+		// As from a search: 50 rankings of 50 documents.
+		full := func(yield func(sdk.JudgedQuery) bool) {
+			for i := range 50 {
+				q := sdk.JudgedQuery{ID: "query-" + strconv.Itoa(i), Qrels: map[string]int{"document-7": 1}, Ranking: make([]sdk.ScoredDocument, 50)}
+				for j := range q.Ranking {
+					q.Ranking[j] = sdk.ScoredDocument{ID: "document-" + strconv.Itoa((7*i+j)%500), Score: 1 / float64(j+1)}
+				}
+				if !yield(q) {
+					return
+				}
+			}
+		}
 		for b.Loop() {
-			if _, _, err := h.Evaluate(ctx, 0, ref, judged(50), func(string, sdk.QueryValues) error { return nil }); err != nil {
+			if _, _, err := h.Evaluate(ctx, 0, ref, full, func(string, sdk.QueryValues) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -1,8 +1,13 @@
 package wire
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/xlrun/xlrun/internal/wire/pluginpb"
 	"github.com/xlrun/xlrun/sdk"
@@ -193,29 +198,24 @@ func Vectors(p *pluginpb.Vectors) (*sdk.Embeddings, error) {
 
 // ToHits converts the hits of one query row.
 func ToHits(query int32, hits []sdk.Hit) *pluginpb.Hits {
-	rows, scores := make([]int32, len(hits)), make([]float32, len(hits))
+	both := make([]byte, 8*len(hits))
+	rows, scores := both[:4*len(hits)], both[4*len(hits):]
 	for i, h := range hits {
-		rows[i], scores[i] = h.Row, h.Score
+		binary.LittleEndian.PutUint32(rows[4*i:], uint32(h.Row))
+		binary.LittleEndian.PutUint32(scores[4*i:], math.Float32bits(h.Score))
 	}
-	return &pluginpb.Hits{Query: query, Rows: PutInts(rows), Scores: PutFloat32(scores)}
+	return &pluginpb.Hits{Query: query, Rows: rows, Scores: scores}
 }
 
 // Hits converts the hits of one query row.
 func Hits(p *pluginpb.Hits) ([]sdk.Hit, error) {
-	rows, err := Ints[int32](p.GetRows())
-	if err != nil {
-		return nil, err
+	rows, scores := p.GetRows(), p.GetScores()
+	if len(rows) != len(scores) || len(rows)%4 != 0 {
+		return nil, fmt.Errorf("query row %d: %d bytes of rows and %d of scores: want four for each hit", p.GetQuery(), len(rows), len(scores))
 	}
-	scores, err := Float32(p.GetScores())
-	if err != nil {
-		return nil, err
-	}
-	if len(rows) != len(scores) {
-		return nil, fmt.Errorf("query row %d: %d rows and %d scores", p.GetQuery(), len(rows), len(scores))
-	}
-	hits := make([]sdk.Hit, len(rows))
+	hits := make([]sdk.Hit, len(rows)/4)
 	for i := range hits {
-		hits[i] = sdk.Hit{Row: rows[i], Score: scores[i]}
+		hits[i] = sdk.Hit{Row: int32(binary.LittleEndian.Uint32(rows[4*i:])), Score: math.Float32frombits(binary.LittleEndian.Uint32(scores[4*i:]))}
 	}
 	return hits, nil
 }
@@ -233,33 +233,111 @@ func ToJudgedQuery(q sdk.JudgedQuery) *pluginpb.JudgedQuery {
 		p.Relevance[i] = int64(q.Qrels[d])
 	}
 	p.Ranking = make([]string, len(q.Ranking))
-	scores := make([]float64, len(q.Ranking))
+	p.Scores = make([]byte, 8*len(q.Ranking))
 	for i, r := range q.Ranking {
-		p.Ranking[i], scores[i] = r.ID, r.Score
+		p.Ranking[i] = r.ID
+		binary.LittleEndian.PutUint64(p.Scores[8*i:], math.Float64bits(r.Score))
 	}
-	p.Scores = PutFloat64(scores)
 	return p
 }
 
-// JudgedQuery converts a query with its ranking.
-func JudgedQuery(p *pluginpb.JudgedQuery) (sdk.JudgedQuery, error) {
-	q := sdk.JudgedQuery{ID: p.GetId(), Qrels: make(map[string]int, len(p.GetJudged()))}
-	if len(p.GetRelevance()) != len(p.GetJudged()) {
-		return q, fmt.Errorf("query %q: %d judged documents and %d judgments", q.ID, len(p.GetJudged()), len(p.GetRelevance()))
+// NextJudgedQuery is Next for a JudgedQuery. Rankings are many short strings:
+// here they share one, that of their record, where the generated code makes
+// each of its own.
+func (r *Reader) NextJudgedQuery(q *sdk.JudgedQuery) (bool, error) {
+	b, err := r.next()
+	if b == nil || err != nil {
+		return false, err
 	}
-	for i, d := range p.GetJudged() {
-		q.Qrels[d] = int(p.GetRelevance()[i])
+	if err := judgedQuery(b, q); err != nil {
+		return false, fmt.Errorf("broken stream: %w", err)
 	}
-	scores, err := Float64(p.GetScores())
-	if err != nil {
-		return q, err
+	return true, nil
+}
+
+// The fields of JudgedQuery in metric.proto.
+const (
+	judgedID protowire.Number = iota + 1
+	judgedDocument
+	judgedRelevance
+	judgedRanking
+	judgedScores
+)
+
+func judgedQuery(b []byte, q *sdk.JudgedQuery) error {
+	text := string(b)
+	*q = sdk.JudgedQuery{}
+	var judged []string
+	var relevance []int
+	var scores []byte
+	for at := 0; at < len(b); {
+		field, kind, n := protowire.ConsumeTag(b[at:])
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		if field > protowire.MaxValidNumber {
+			return fmt.Errorf("a field numbered %d", field)
+		}
+		at += n
+		n = protowire.ConsumeFieldValue(field, kind, b[at:])
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		value := b[at : at+n]
+		at += n
+		if field == judgedRelevance && kind == protowire.VarintType {
+			// Writers may choose not to pack numbers.
+			x, _ := protowire.ConsumeVarint(value)
+			relevance = append(relevance, int(protowire.DecodeZigZag(x)))
+			continue
+		}
+		if kind != protowire.BytesType {
+			continue // a field of a later version
+		}
+		value, _ = protowire.ConsumeBytes(value)
+		switch field {
+		case judgedID, judgedDocument, judgedRanking:
+			s := text[at-len(value) : at]
+			if !utf8.ValidString(s) {
+				return fmt.Errorf("an identifier that is no UTF-8: %q", s)
+			}
+			switch field {
+			case judgedID:
+				q.ID = s
+			case judgedDocument:
+				judged = append(judged, s)
+			default:
+				if q.Ranking == nil {
+					// About as many as follow, if they are of one length.
+					q.Ranking = make([]sdk.ScoredDocument, 0, 1+(len(b)-at)/(len(s)+10))
+				}
+				q.Ranking = append(q.Ranking, sdk.ScoredDocument{ID: s})
+			}
+		case judgedRelevance:
+			for len(value) > 0 {
+				x, n := protowire.ConsumeVarint(value)
+				if n < 0 {
+					return protowire.ParseError(n)
+				}
+				relevance = append(relevance, int(protowire.DecodeZigZag(x)))
+				value = value[n:]
+			}
+		case judgedScores:
+			scores = value
+		}
 	}
-	if len(scores) != len(p.GetRanking()) {
-		return q, fmt.Errorf("query %q: %d ranked documents and %d scores", q.ID, len(p.GetRanking()), len(scores))
+	if len(relevance) != len(judged) {
+		return fmt.Errorf("query %q: %d judged documents and %d judgments", q.ID, len(judged), len(relevance))
 	}
-	q.Ranking = make([]sdk.ScoredDocument, len(scores))
-	for i := range scores {
-		q.Ranking[i] = sdk.ScoredDocument{ID: p.GetRanking()[i], Score: scores[i]}
+	q.Qrels = make(map[string]int, len(judged))
+	for i, d := range judged {
+		q.Qrels[d] = relevance[i]
 	}
-	return q, nil
+	if len(scores) != 8*len(q.Ranking) {
+		return fmt.Errorf("query %q: %d ranked documents and %d bytes of scores: want eight for each", q.ID, len(q.Ranking), len(scores))
+	}
+	for i := range q.Ranking {
+		q.Ranking[i].Score = math.Float64frombits(binary.LittleEndian.Uint64(scores[8*i:]))
+	}
+	return nil
 }

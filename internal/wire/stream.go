@@ -22,6 +22,9 @@ type Writer struct {
 	bytes  int64
 }
 
+// firstBuffer is room for the content of a small call.
+const firstBuffer = 16 << 10
+
 // NewWriter returns a Writer that hands full pieces to send, which may keep
 // them.
 func NewWriter(send func(data []byte) error) *Writer {
@@ -31,6 +34,10 @@ func NewWriter(send func(data []byte) error) *Writer {
 // Record adds one record. It counts as n: the vectors in it, or 1.
 func (w *Writer) Record(m proto.Message, n int) error {
 	size := proto.Size(m)
+	if w.buf == nil {
+		// Growing from nothing would copy most records several times.
+		w.buf = make([]byte, 0, size+firstBuffer)
+	}
 	w.buf = protowire.AppendVarint(w.buf, uint64(size))
 	var err error
 	if w.buf, err = (proto.MarshalOptions{UseCachedSize: true}).MarshalAppend(w.buf, m); err != nil {
@@ -119,27 +126,37 @@ func (r *Reader) Feed(piece []byte) {
 // Next decodes the next record into m, or returns false if no whole record has
 // come. The caller counts what it holds with Count.
 func (r *Reader) Next(m proto.Message) (bool, error) {
+	b, err := r.next()
+	if b == nil || err != nil {
+		return false, err
+	}
+	if err := proto.Unmarshal(b, m); err != nil {
+		return false, fmt.Errorf("broken stream: %w", err)
+	}
+	return true, nil
+}
+
+// next takes out the bytes of the next record; nil if no whole one has come.
+func (r *Reader) next() ([]byte, error) {
 	size, n := protowire.ConsumeVarint(r.buf)
 	if n < 0 {
 		if len(r.buf) >= binary.MaxVarintLen64 {
-			return false, fmt.Errorf("broken stream: a record's length is not a varint")
+			return nil, fmt.Errorf("broken stream: a record's length is not a varint")
 		}
-		return false, nil
+		return nil, nil
 	}
 	if size > MaxRecord {
-		return false, fmt.Errorf("broken stream: a record of %d bytes", size)
+		return nil, fmt.Errorf("broken stream: a record of %d bytes", size)
 	}
 	if uint64(len(r.buf)-n) < size {
-		return false, nil
+		return nil, nil
 	}
 	end := n + int(size)
-	if err := proto.Unmarshal(r.buf[n:end], m); err != nil {
-		return false, fmt.Errorf("broken stream: %w", err)
-	}
+	b := r.buf[n:end:end]
 	if r.buf = r.buf[end:]; len(r.buf) == 0 {
 		r.buf = nil
 	}
-	return true, nil
+	return b, nil
 }
 
 // Take returns all bytes that have come, for streams without records.

@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/xlrun/xlrun/internal/wire/pluginpb"
@@ -302,21 +304,62 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-func TestJudgedQuery(t *testing.T) {
-	want := sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"a": 2, "b": -1}, Ranking: []sdk.ScoredDocument{{ID: "z", Score: math.Pi}, {ID: "a", Score: -1}}}
-	got, err := JudgedQuery(ToJudgedQuery(want))
-	if diff := cmp.Diff(want, got); diff != "" || err != nil {
-		t.Errorf("%v -want +got:\n%s", err, diff)
+// generated decodes a JudgedQuery with the code that protoc-gen-go made.
+func generated(b []byte) (sdk.JudgedQuery, error) {
+	var p pluginpb.JudgedQuery
+	if err := proto.Unmarshal(b, &p); err != nil {
+		return sdk.JudgedQuery{}, err
 	}
-	for _, bad := range []*pluginpb.JudgedQuery{
+	q := sdk.JudgedQuery{ID: p.GetId(), Qrels: map[string]int{}}
+	if len(p.GetRelevance()) != len(p.GetJudged()) {
+		return q, errors.New("judgments")
+	}
+	for i, d := range p.GetJudged() {
+		q.Qrels[d] = int(p.GetRelevance()[i])
+	}
+	scores, err := Float64(p.GetScores())
+	if err != nil || len(scores) != len(p.GetRanking()) {
+		return q, errors.New("scores")
+	}
+	for i, x := range scores {
+		q.Ranking = append(q.Ranking, sdk.ScoredDocument{ID: p.GetRanking()[i], Score: x})
+	}
+	return q, nil
+}
+
+func FuzzJudgedQuery(f *testing.F) {
+	for _, p := range []*pluginpb.JudgedQuery{
+		{},
+		ToJudgedQuery(sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"a": 2, "b": -1, "": 1 << 40}, Ranking: []sdk.ScoredDocument{{ID: "z", Score: math.Pi}, {ID: "жа", Score: -1}, {ID: "", Score: 0}}}),
+		ToJudgedQuery(rankings()[3]),
 		{Judged: []string{"a"}},
 		{Ranking: []string{"a"}},
 		{Scores: []byte{1}},
 	} {
-		if _, err := JudgedQuery(bad); err == nil {
-			t.Errorf("%v: want an error", bad)
+		b, err := proto.Marshal(p)
+		if err != nil {
+			f.Fatal(err)
 		}
+		f.Add(b)
 	}
+	f.Add([]byte("\xa8\x93\x93\x93\x30\xf2\x30"))                         // a field number beyond all
+	f.Add([]byte("\x12\x01a\x12\x01b\x18\x01\x18\x04"))                   // numbers that are not packed
+	f.Add([]byte("\x0a\x01a\x0a\x01b\x48\x07\x7b\x08\x01\x7c"))           // twice an id, and fields unknown
+	f.Add([]byte("\x22\x01\xff\x2a\x08\x00\x00\x00\x00\x00\x00\x00\x00")) // no UTF-8
+	f.Add([]byte("\x12\x01a\x1a\x01\x80"))                                // a varint cut off
+	f.Fuzz(func(t *testing.T, b []byte) {
+		want, wrong := generated(b)
+		r := NewReader()
+		r.Feed(append(protowire.AppendVarint(nil, uint64(len(b))), b...))
+		var got sdk.JudgedQuery
+		ok, err := r.NextJudgedQuery(&got)
+		if (err == nil) != (wrong == nil) || ok != (err == nil) {
+			t.Fatalf("want %v, got %t %v", wrong, ok, err)
+		}
+		if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); err == nil && diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	})
 }
 
 // TestFlat converts every field there and back.

@@ -29,14 +29,10 @@ func (s *server) Evaluate(stream grpc.BidiStreamingServer[pluginpb.EvaluateReque
 		metric := o.value.(sdk.Metric)
 		var compute time.Duration
 		for {
-			var p pluginpb.JudgedQuery
-			ok, err := in.next(&p)
+			var q sdk.JudgedQuery
+			ok, err := in.read(func() (bool, error) { return in.reader.NextJudgedQuery(&q) })
 			if !ok || err != nil {
 				return compute, err
-			}
-			q, err := wire.JudgedQuery(&p)
-			if err != nil {
-				return 0, err
 			}
 			began := time.Now()
 			v, err := metric.Evaluate(c.ctx, q)

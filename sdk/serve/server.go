@@ -346,8 +346,13 @@ func (in *inlet) more() (bool, error) {
 // next reads one record, which counts as one. It returns false at the end of a
 // stream that arrived whole.
 func (in *inlet) next(m proto.Message) (bool, error) {
+	return in.read(func() (bool, error) { return in.reader.Next(m) })
+}
+
+// read is next with a function that decodes what has come.
+func (in *inlet) read(decode func() (bool, error)) (bool, error) {
 	for {
-		ok, err := in.reader.Next(m)
+		ok, err := decode()
 		if err != nil {
 			return false, err
 		}
