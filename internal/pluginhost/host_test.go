@@ -1040,19 +1040,15 @@ func BenchmarkCalls(b *testing.B) {
 	b.Run("evaluate", func(b *testing.B) {
 		ref := pluginhost.Ref{Kind: sdk.KindMetric, Plugin: "good", Name: "rank"}
 		// As from a search: 50 rankings of 50 documents.
-		full := func(yield func(sdk.JudgedQuery) bool) {
-			for i := range 50 {
-				q := sdk.JudgedQuery{ID: "query-" + strconv.Itoa(i), Qrels: map[string]int{"document-7": 1}, Ranking: make([]sdk.ScoredDocument, 50)}
-				for j := range q.Ranking {
-					q.Ranking[j] = sdk.ScoredDocument{ID: "document-" + strconv.Itoa((7*i+j)%500), Score: 1 / float64(j+1)}
-				}
-				if !yield(q) {
-					return
-				}
+		full := make([]sdk.JudgedQuery, 50)
+		for i := range full {
+			full[i] = sdk.JudgedQuery{ID: "query-" + strconv.Itoa(i), Qrels: map[string]int{"document-7": 1}, Ranking: make([]sdk.ScoredDocument, 50)}
+			for j := range full[i].Ranking {
+				full[i].Ranking[j] = sdk.ScoredDocument{ID: "document-" + strconv.Itoa((7*i+j)%500), Score: 1 / float64(j+1)}
 			}
 		}
 		for b.Loop() {
-			if _, _, err := h.Evaluate(ctx, 0, ref, full, func(string, sdk.QueryValues) error { return nil }); err != nil {
+			if _, _, err := h.Evaluate(ctx, 0, ref, slices.Values(full), func(string, sdk.QueryValues) error { return nil }); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -23,7 +23,7 @@ type Writer struct {
 }
 
 // firstBuffer is room for the content of a small call.
-const firstBuffer = 16 << 10
+const firstBuffer = 4 << 10
 
 // NewWriter returns a Writer that hands full pieces to send, which may keep
 // them.
