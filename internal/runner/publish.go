@@ -129,8 +129,8 @@ func (c contents) files(store *cas.Store) ([]laid, error) {
 	return out, nil
 }
 
-// untouched reports whether a file of a generation is as it was laid out at the
-// given time. Copies are read through. Hard links, which are big or many, must
+// untouched reports whether a file of a generation is as it was laid out; since
+// is the time of the newest hard link then. Copies are read through. Hard links, which are big or many, must
 // have the size they had and not have been written to since.
 func (f laid) untouched(dir string, since time.Time) bool {
 	path := filepath.Join(dir, f.path)
@@ -145,7 +145,8 @@ func (f laid) untouched(dir string, since time.Time) bool {
 	return err == nil && cas.Sum(b) == f.digest
 }
 
-// readContents reads what a generation holds, and when it was laid out.
+// readContents reads what a generation holds, and the time of its newest hard
+// link when it was laid out (see stamp).
 func readContents(dir string) (c contents, since time.Time, err error) {
 	path := filepath.Join(dir, contentsName)
 	b, err := os.ReadFile(path)
@@ -233,7 +234,38 @@ func (r *run) layOut(want contents, journal []byte) (string, error) {
 	if err := os.WriteFile(filepath.Join(tmp, contentsName), b, 0o644); err != nil {
 		return "", err
 	}
+	if err := r.stamp(tmp, want); err != nil {
+		return "", err
+	}
 	return dir, os.Rename(tmp, dir)
+}
+
+// stamp gives the list of contents the time of the newest hard link, so that
+// whatever writes to one later is later than that. The time of laying out would
+// not do: the clock of a file system ticks in milliseconds, and a write in the
+// same tick would go unnoticed.
+func (r *run) stamp(dir string, want contents) error {
+	files, err := want.files(r.store)
+	if err != nil {
+		return err
+	}
+	var newest time.Time
+	for _, f := range files {
+		if !f.linked {
+			continue
+		}
+		info, err := os.Lstat(filepath.Join(dir, f.path))
+		if err != nil {
+			return err
+		}
+		if info.ModTime().After(newest) {
+			newest = info.ModTime()
+		}
+	}
+	if newest.IsZero() {
+		return nil
+	}
+	return os.Chtimes(filepath.Join(dir, contentsName), newest, newest)
 }
 
 // relink makes link name target in one step.
