@@ -197,8 +197,9 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 	return st
 }
 
-// variables lists the variables that have no default worth printing: what a
-// reader must give to run the study again. Paths are named by what they are.
+// variables lists what a reader must give to run the study again: a value for
+// each variable without a default. The values themselves are left out, for
+// most are paths, and the report does not depend on where data lies.
 func variables(p *study.Plan) []string {
 	var out []string
 	for _, name := range p.Given {

@@ -58,14 +58,13 @@ func checkArgs(b *workflow.Block, opts []sdk.Option) hcl.Diagnostics {
 		names = append(names, o.Name)
 	}
 	var diags hcl.Diagnostics
-	for name, a := range b.Args {
+	for name := range b.Args {
 		if !slices.Contains(names, name) {
 			have := "It takes none"
 			if len(names) > 0 {
 				have = "It takes " + strings.Join(names, ", ")
 			}
 			diags = append(diags, errorAt(b.Body.Attributes[name].NameRange, "Unsupported argument", "An argument named %q is not expected here.%s %s.", name, sdk.DidYouMean(name, names), have))
-			_ = a
 		}
 	}
 	return diags

@@ -14,7 +14,6 @@ import (
 	"sync"
 	"unicode/utf8"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/ext/tryfunc"
 	"github.com/zclconf/go-cty/cty"
 	"github.com/zclconf/go-cty/cty/function"
@@ -24,9 +23,8 @@ import (
 // library is the functions that expressions may call. All are pure: no time,
 // no environment, no randomness but what a seed decides.
 type library struct {
-	dir   string
-	files map[string]*hcl.File // reserved for sources that functions read
-	all   map[string]function.Function
+	dir string
+	all map[string]function.Function
 
 	mu      sync.Mutex
 	samples []sampleCall
@@ -36,7 +34,7 @@ type library struct {
 type sampleCall struct{ n, of int }
 
 func newLibrary(dir string) *library {
-	l := &library{dir: dir, files: map[string]*hcl.File{}}
+	l := &library{dir: dir}
 	l.all = map[string]function.Function{
 		"abs": stdlib.AbsoluteFunc, "can": tryfunc.CanFunc, "ceil": stdlib.CeilFunc, "chunklist": stdlib.ChunklistFunc,
 		"coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc, "compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc,

@@ -180,9 +180,6 @@ func Load(path string, given []Input) (w *Workflow, files map[string]*hcl.File, 
 		return w, w.files, diags
 	}
 	diags = append(diags, w.read(bodies, given)...)
-	for f, file := range w.funcs.files {
-		w.files[f] = file
-	}
 	return w, w.files, diags
 }
 

@@ -252,7 +252,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, src string) {
 		file := filepath.Join(t.TempDir(), "f.hcl")
 		if err := os.WriteFile(file, []byte(src), 0o600); err != nil {
-			t.Skip()
+			t.Fatal(err)
 		}
 		w, _, diags := workflow.Load(file, nil)
 		if w != nil && !diags.HasErrors() {
