@@ -125,7 +125,7 @@ func bigScore(q, d []float32) float32 {
 // families are kinds of vector on which the kernels take different paths.
 var families = map[string]func(rng *rand.Rand) float32{
 	"gauss":     func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) },
-	"half":      func(rng *rand.Rand) float32 { return Float16(uint16(rng.Uint32()) & 0xbbff) },
+	"half":      func(rng *rand.Rand) float32 { return FromFloat16(uint16(rng.Uint32()) & 0xbbff) },
 	"integers":  func(rng *rand.Rand) float32 { return float32(rng.IntN(1<<20) - 1<<19) },
 	"cancel":    func(rng *rand.Rand) float32 { return float32(1-2*rng.IntN(2)) * (1 + float32(rng.IntN(8))/8388608) },
 	"tiny":      func(rng *rand.Rand) float32 { return float32(rng.NormFloat64() * 1e-22) },

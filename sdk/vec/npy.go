@@ -240,7 +240,7 @@ func parseNPY(b []byte) (m Matrix, aliases bool, err error) {
 		if size == 4 {
 			m.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:]))
 		} else {
-			m.Data[i] = Float16(binary.LittleEndian.Uint16(body[2*i:]))
+			m.Data[i] = FromFloat16(binary.LittleEndian.Uint16(body[2*i:]))
 		}
 	}
 	return m, false, nil
@@ -406,18 +406,4 @@ func (p *npyParser) tuple() ([]int, error) {
 		}
 	}
 	return out, nil
-}
-
-// Float16 returns the value of an IEEE 754 half-precision number, exactly.
-func Float16(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp := uint32(h>>10) & 31
-	frac := uint32(h) & 1023
-	switch exp {
-	case 0: // zero or subnormal: frac × 2^-24
-		return math.Float32frombits(sign | math.Float32bits(float32(frac)*(1.0/(1<<24))))
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
 }

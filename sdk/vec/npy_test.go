@@ -294,12 +294,12 @@ func TestFloat16(t *testing.T) {
 		0x0000: 0, 0x3c00: 1, 0xc000: -2, 0x7bff: 65504, 0x0400: 6.103515625e-05,
 		0x0001: 5.960464477539063e-08, 0x03ff: 6.097555160522461e-05, 0x3555: 0.333251953125,
 	} {
-		if got := Float16(h); got != want {
+		if got := FromFloat16(h); got != want {
 			t.Errorf("%#04x: want %v, got %v", h, want, got)
 		}
 	}
-	if !math.Signbit(float64(Float16(0x8000))) || !math.IsInf(float64(Float16(0x7c00)), 1) ||
-		!math.IsInf(float64(Float16(0xfc00)), -1) || !math.IsNaN(float64(Float16(0x7e00))) {
+	if !math.Signbit(float64(FromFloat16(0x8000))) || !math.IsInf(float64(FromFloat16(0x7c00)), 1) ||
+		!math.IsInf(float64(FromFloat16(0xfc00)), -1) || !math.IsNaN(float64(FromFloat16(0x7e00))) {
 		t.Error("a special value is wrong")
 	}
 }
