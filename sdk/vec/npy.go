@@ -22,19 +22,27 @@ const (
 	npyMaxHeader = 1 << 16 // of foreign files; numpy's own limit is 10,000
 )
 
-// littleEndian says whether float32 lie in memory as in the file.
+// littleEndian says whether values lie in memory as in the file.
 var littleEndian = func() bool {
 	x := uint16(1)
 	return *(*byte)(unsafe.Pointer(&x)) == 1
 }()
 
-// npyHeader returns the header of a rows×dim matrix of little-endian float32.
-func npyHeader(rows, dim int) []byte {
+// npyDescr is the type of the values of a file, by element. numpy has no bits:
+// numpy.packbits makes bytes of them. It has no bfloat16 either, and saves that
+// of ml_dtypes as two bytes without a meaning.
+var npyDescr = [...]string{Float32: "<f4", Float16: "<f2", BFloat16: "<V2", Int8: "|i1", Bits: "|u1"}
+
+// npyHeader returns the header of a rows×dim matrix of little-endian elements.
+func npyHeader(e Element, rows, dim int) []byte {
+	if e == Bits {
+		dim /= 8
+	}
 	h := make([]byte, 0, npyHeaderLen)
 	h = append(h, npyMagic...)
 	h = append(h, 1, 0)
 	h = binary.LittleEndian.AppendUint16(h, npyHeaderLen-10)
-	h = fmt.Appendf(h, "{'descr': '<f4', 'fortran_order': False, 'shape': (%d, %d), }", rows, dim)
+	h = fmt.Appendf(h, "{'descr': '%s', 'fortran_order': False, 'shape': (%d, %d), }", npyDescr[e], rows, dim)
 	for len(h) < npyHeaderLen-1 {
 		h = append(h, ' ')
 	}
@@ -46,27 +54,38 @@ func npyHeader(rows, dim int) []byte {
 type NPYWriter struct {
 	f    *os.File
 	buf  []byte
+	e    Element
 	dim  int
 	rows int
 	err  error
 }
 
-// CreateNPY creates the file at path, or truncates it, for rows of dim values.
+// CreateNPY creates the file at path, or truncates it, for rows of dim float32.
 // Until Close the file says that it has no rows.
 func CreateNPY(path string, dim int) (*NPYWriter, error) {
+	return CreateVectors(path, Float32, dim)
+}
+
+// CreateVectors creates the file at path, or truncates it, for rows of dim
+// elements, which AppendVectors writes. Until Close the file says that it has no
+// rows.
+func CreateVectors(path string, e Element, dim int) (*NPYWriter, error) {
 	if dim < 1 {
 		return nil, fmt.Errorf("create %s: rows must have at least 1 value, got %d", path, dim)
+	}
+	if _, err := e.rowBytes(dim); err != nil {
+		return nil, fmt.Errorf("create %s: %w", path, err)
 	}
 	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}
-	w := &NPYWriter{f: f, dim: dim, buf: make([]byte, 0, 1<<18)}
-	w.buf = append(w.buf, npyHeader(0, dim)...)
+	w := &NPYWriter{f: f, e: e, dim: dim, buf: make([]byte, 0, 1<<18)}
+	w.buf = append(w.buf, npyHeader(e, 0, dim)...)
 	return w, nil
 }
 
-// Append writes rows, one after the other: a multiple of dim values.
+// Append writes rows of float32, one after the other: a multiple of dim values.
 func (w *NPYWriter) Append(rows []float32) error {
 	if w.err != nil {
 		return w.err
@@ -74,12 +93,28 @@ func (w *NPYWriter) Append(rows []float32) error {
 	if len(rows)%w.dim != 0 {
 		return fmt.Errorf("want rows of %d values, got %d values", w.dim, len(rows))
 	}
-	w.rows += len(rows) / w.dim
-	for len(rows) > 0 {
-		n := min(len(rows), (cap(w.buf)-len(w.buf))/4)
-		w.buf = appendFloats(w.buf, rows[:n])
-		rows = rows[n:]
-		if cap(w.buf)-len(w.buf) < 4 {
+	return w.AppendVectors(Matrix{Rows: len(rows) / w.dim, Dim: w.dim, Data: rows}.Vectors())
+}
+
+// AppendVectors writes the rows of v, whose element and dimensions must be those
+// of the file.
+func (w *NPYWriter) AppendVectors(v Vectors) error {
+	if w.err != nil {
+		return w.err
+	}
+	if err := v.Check(); err != nil {
+		return err
+	}
+	if v.Element != w.e || v.Dim != w.dim {
+		return fmt.Errorf("want rows of %d %s, got %d %s", w.dim, w.e, v.Dim, v.Element)
+	}
+	w.rows += v.Rows
+	for data := v.data; len(data) > 0; {
+		// Both lengths are multiples of the element's: so is n.
+		n := min(len(data), cap(w.buf)-len(w.buf))
+		w.buf = appendLittle(w.buf, data[:n], w.e)
+		data = data[n:]
+		if len(w.buf) == cap(w.buf) {
 			w.flush()
 		}
 	}
@@ -103,7 +138,7 @@ func (w *NPYWriter) Close() error {
 	}
 	w.flush()
 	if w.err == nil {
-		_, w.err = w.f.WriteAt(npyHeader(w.rows, w.dim), 0)
+		_, w.err = w.f.WriteAt(npyHeader(w.e, w.rows, w.dim), 0)
 	}
 	err := w.err
 	if cerr := w.f.Close(); err == nil {
@@ -118,13 +153,24 @@ func WriteNPY(w io.Writer, m Matrix) error {
 	if err := m.Check(); err != nil {
 		return err
 	}
-	if _, err := w.Write(npyHeader(m.Rows, m.Dim)); err != nil {
+	return WriteVectors(w, m.Vectors())
+}
+
+// WriteVectors writes v as a .npy file: the bytes that an NPYWriter makes, and
+// numpy.save. Float32, Float16 and Int8 are numpy's; Bits are the bytes of
+// numpy.packbits(x, axis=1) and come back by numpy.unpackbits; BFloat16 is what
+// ml_dtypes saves, and needs .view(ml_dtypes.bfloat16) after numpy.load.
+func WriteVectors(w io.Writer, v Vectors) error {
+	if err := v.Check(); err != nil {
 		return err
 	}
-	buf := make([]byte, 0, 1<<16)
-	for data := m.Data; len(data) > 0; {
-		n := min(len(data), cap(buf)/4)
-		if _, err := w.Write(appendFloats(buf, data[:n])); err != nil {
+	if _, err := w.Write(npyHeader(v.Element, v.Rows, v.Dim)); err != nil {
+		return err
+	}
+	buf := make([]byte, 0, min(len(v.data), 1<<16))
+	for data := v.data; len(data) > 0; {
+		n := min(len(data), cap(buf))
+		if _, err := w.Write(appendLittle(buf, data[:n], v.Element)); err != nil {
 			return err
 		}
 		data = data[n:]
@@ -132,118 +178,212 @@ func WriteNPY(w io.Writer, m Matrix) error {
 	return nil
 }
 
-func appendFloats(b []byte, x []float32) []byte {
-	for _, v := range x {
-		b = binary.LittleEndian.AppendUint32(b, math.Float32bits(v))
+// appendLittle appends values in the machine's byte order as little-endian
+// ones, or the other way round.
+func appendLittle(dst, values []byte, e Element) []byte {
+	if littleEndian {
+		return append(dst, values...)
 	}
-	return b
+	return appendSwapped(dst, values, e)
 }
 
-// File is a matrix that lies in a .npy file. Its memory belongs to the file:
-// nothing may write to it, and Close ends its use.
+// appendSwapped appends values with the bytes of each in reverse order.
+func appendSwapped(dst, values []byte, e Element) []byte {
+	switch size := e.bits() / 8; size {
+	case 2, 4:
+		for ; len(values) > 0; values = values[size:] {
+			for j := size - 1; j >= 0; j-- {
+				dst = append(dst, values[j])
+			}
+		}
+		return dst
+	}
+	return append(dst, values...)
+}
+
+// File is a matrix of float32 that lies in a .npy file. Its memory belongs to
+// the file: nothing may write to it, and Close ends its use.
 type File struct {
 	Matrix
 	m *Mapping
 }
 
-// OpenNPY opens a matrix of little-endian float32 ('<f4') or float16 ('<f2')
-// in C order, header version 1 or 2. float32 is mapped, not read; float16 is
-// converted, exactly, into memory. The file must have exactly the length that
-// its header implies, and must not change while it is open.
+// OpenNPY opens a matrix of little-endian float32 ('<f4'), float16 ('<f2') or
+// bfloat16 ('<V2'). float32 is mapped, not read; the halves are converted,
+// exactly, into memory. What ParseVectors says of files holds here; int8 and
+// bits are refused.
 func OpenNPY(path string) (*File, error) {
-	m, err := MapFile(path)
+	v, err := OpenVectors(path)
 	if err != nil {
 		return nil, err
 	}
-	mat, aliases, err := parseNPY(m.Bytes())
+	mat, err := floats(v.Vectors)
 	if err != nil {
-		_ = m.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), v.Close())
 	}
-	if !aliases {
-		if err := m.Close(); err != nil {
-			return nil, err
-		}
-		m = nil
+	if v.Element == Float32 {
+		return &File{Matrix: mat, m: v.m}, nil
 	}
-	return &File{Matrix: mat, m: m}, nil
+	if err := v.Close(); err != nil {
+		return nil, err
+	}
+	return &File{Matrix: mat}, nil
 }
 
 // Close releases the memory.
 func (f *File) Close() error {
 	f.Matrix = Matrix{}
-	if f.m == nil {
-		return nil
-	}
 	m := f.m
 	f.m = nil
+	return closeMapping(m)
+}
+
+// VectorsFile is a matrix that lies in a .npy file. Its memory belongs to the
+// file: nothing may write to it, and Close ends its use.
+type VectorsFile struct {
+	Vectors
+	m *Mapping
+}
+
+// OpenVectors opens a matrix of any element type where it lies: the file is
+// mapped, not read and not converted. ParseVectors says which files; they must
+// not change while they are open.
+func OpenVectors(path string) (*VectorsFile, error) {
+	m, err := MapFile(path)
+	if err != nil {
+		return nil, err
+	}
+	v, shared, err := parseVectors(m.Bytes())
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), m.Close())
+	}
+	if !shared {
+		if err := m.Close(); err != nil {
+			return nil, err
+		}
+		m = nil
+	}
+	return &VectorsFile{Vectors: v, m: m}, nil
+}
+
+// Close releases the memory.
+func (f *VectorsFile) Close() error {
+	f.Vectors = Vectors{}
+	m := f.m
+	f.m = nil
+	return closeMapping(m)
+}
+
+func closeMapping(m *Mapping) error {
+	if m == nil {
+		return nil
+	}
 	return m.Close()
 }
 
-// ParseNPY reads a matrix from the bytes of a .npy file, as OpenNPY does. The
-// result may share memory with b.
+// ParseNPY reads a matrix of floats from the bytes of a .npy file, as OpenNPY
+// does. The result may share memory with b.
 func ParseNPY(b []byte) (Matrix, error) {
-	m, _, err := parseNPY(b)
-	return m, err
+	v, err := ParseVectors(b)
+	if err != nil {
+		return Matrix{}, err
+	}
+	return floats(v)
 }
 
-func parseNPY(b []byte) (m Matrix, aliases bool, err error) {
+func floats(v Vectors) (Matrix, error) {
+	if v.Element == Int8 || v.Element == Bits {
+		return Matrix{}, fmt.Errorf("values are %s ('%s'), want floats: save the matrix that they stand for as '<f4' or '<f2' (in Go, OpenVectors and ParseVectors read %[1]s as it is)", v.Element, npyDescr[v.Element])
+	}
+	return v.Matrix(), nil
+}
+
+// ParseVectors reads a matrix from the bytes of a .npy file: '<f4', '<f2',
+// '<V2' or '|V2' (bfloat16, as ml_dtypes saves it), '|i1' (int8) or '|u1' (bits,
+// eight columns to a byte, in the order of numpy.packbits), in C order, header
+// version 1 or 2. The bytes must be exactly as many as the header says. Every
+// other file is refused.
+//
+// The result shares memory with b unless the machine is big-endian or the header
+// leaves the values misaligned.
+func ParseVectors(b []byte) (Vectors, error) {
+	v, _, err := parseVectors(b)
+	return v, err
+}
+
+func parseVectors(b []byte) (v Vectors, shared bool, err error) {
 	dict, body, err := npyParts(b)
 	if err != nil {
-		return Matrix{}, false, err
+		return Vectors{}, false, err
 	}
 	h, err := parseNPYDict(dict)
 	if err != nil {
-		return Matrix{}, false, fmt.Errorf(".npy header: %w", err)
+		return Vectors{}, false, fmt.Errorf(".npy header: %w", err)
 	}
-	size := 4
-	switch h.descr {
-	case "<f4":
-	case "<f2":
-		size = 2
-	case ">f4", ">f2":
-		return Matrix{}, false, fmt.Errorf("values are big-endian (%s): save them as '<f4'", h.descr)
-	case "<f8", ">f8":
-		return Matrix{}, false, fmt.Errorf("values are float64 (%s): save them as '<f4' or '<f2'", h.descr)
-	default:
-		return Matrix{}, false, fmt.Errorf("values of type %q: want '<f4' or '<f2'", h.descr)
+	e, err := npyElement(h.descr)
+	if err != nil {
+		return Vectors{}, false, err
 	}
 	if h.fortran {
-		return Matrix{}, false, errors.New("columns lie one after the other (fortran_order): save numpy.ascontiguousarray of the matrix")
+		return Vectors{}, false, errors.New("columns lie one after the other (fortran_order): save numpy.ascontiguousarray of the matrix")
 	}
 	if len(h.shape) != 2 {
-		return Matrix{}, false, fmt.Errorf("want a matrix, got %d dimensions", len(h.shape))
+		return Vectors{}, false, fmt.Errorf("want a matrix, got %d dimensions: reshape it to (rows, columns)", len(h.shape))
 	}
 	rows, dim := h.shape[0], h.shape[1]
-	n, ok := product(rows, dim)
-	want, ok2 := product(n, size)
-	if !ok || !ok2 {
-		return Matrix{}, false, fmt.Errorf("a shape of (%d, %d) does not fit in memory", rows, dim)
+	tooLarge := fmt.Errorf("a shape of (%d, %d) does not fit in memory", rows, dim)
+	ok := true
+	if e == Bits {
+		dim, ok = product(dim, 8)
+	}
+	row, err := e.rowBytes(dim)
+	want, ok2 := product(rows, row)
+	// Rows without columns take no bytes, so that nothing else bounds their number.
+	if !ok || err != nil || !ok2 || (dim == 0 && rows > math.MaxInt32) {
+		return Vectors{}, false, tooLarge
 	}
 	switch {
 	case len(body) < want:
-		return Matrix{}, false, fmt.Errorf("truncated: a shape of (%d, %d) takes %d bytes after the header, got %d", rows, dim, want, len(body))
+		return Vectors{}, false, fmt.Errorf("truncated: a shape of (%d, %d) takes %d bytes after the header, got %d", rows, h.shape[1], want, len(body))
 	case len(body) > want:
-		return Matrix{}, false, fmt.Errorf("%d bytes too many: a shape of (%d, %d) takes %d bytes after the header", len(body)-want, rows, dim, want)
+		return Vectors{}, false, fmt.Errorf("%d bytes too many: a shape of (%d, %d) takes %d bytes after the header", len(body)-want, rows, h.shape[1], want)
 	}
-	m = Matrix{Rows: rows, Dim: dim}
-	if n == 0 {
-		return m, false, nil
-	}
-	p := unsafe.Pointer(&body[0])
-	if size == 4 && littleEndian && uintptr(p)%4 == 0 {
-		m.Data = unsafe.Slice((*float32)(p), n)
-		return m, true, nil
-	}
-	m.Data = make([]float32, n)
-	for i := range m.Data {
-		if size == 4 {
-			m.Data[i] = math.Float32frombits(binary.LittleEndian.Uint32(body[4*i:]))
-		} else {
-			m.Data[i] = FromFloat16(binary.LittleEndian.Uint16(body[2*i:]))
+	v = Vectors{Rows: rows, Dim: dim, Element: e}
+	v.data, shared = npyValues(body, e)
+	return v, shared, nil
+}
+
+// npyElement returns the element that a file's type of values stands for.
+func npyElement(descr string) (Element, error) {
+	for e, d := range npyDescr {
+		if d == descr {
+			return Element(e), nil
 		}
 	}
-	return m, false, nil
+	switch descr {
+	case "|V2": // ml_dtypes' bfloat16 once numpy has read and saved it
+		return BFloat16, nil
+	case ">f4", ">f2", ">V2":
+		return 0, fmt.Errorf("values are big-endian (%s): save them as '<%s'", descr, descr[1:])
+	case "<f8", ">f8":
+		return 0, fmt.Errorf("values are float64 (%s): save them as '<f4' or '<f2'", descr)
+	case "|b1":
+		return 0, fmt.Errorf("values are bool (%s): save numpy.packbits(x, axis=1), or x.astype('<f4')", descr)
+	}
+	return 0, fmt.Errorf("values of type %q: want '<f4', '<f2', '<V2' (bfloat16), '|i1' (int8) or '|u1' (bits by numpy.packbits), such as x.astype('<f4')", descr)
+}
+
+// npyValues returns little-endian values in the machine's byte order and
+// aligned for view: body itself where it is so.
+func npyValues(body []byte, e Element) (data []byte, shared bool) {
+	if len(body) == 0 {
+		return nil, false
+	}
+	size := uintptr(max(1, e.bits()/8))
+	if (littleEndian || size == 1) && uintptr(unsafe.Pointer(unsafe.SliceData(body)))%size == 0 {
+		return body[:len(body):len(body)], true
+	}
+	return appendLittle(alignedBytes(len(body))[:0], body, e), false
 }
 
 // npyParts splits a file into the text of its header and its values.
@@ -270,7 +410,7 @@ func npyParts(b []byte) (dict string, body []byte, err error) {
 		}
 		n = int(u)
 	default:
-		return "", nil, fmt.Errorf(".npy version %d.%d: want 1 or 2", b[6], b[7])
+		return "", nil, fmt.Errorf(".npy version %d.%d: want 1 or 2, as numpy.save writes for plain matrices", b[6], b[7])
 	}
 	if len(b)-start < n {
 		return "", nil, errors.New("truncated in the .npy header")
@@ -308,7 +448,7 @@ func parseNPYDict(s string) (npyInfo, error) {
 		switch name {
 		case "descr":
 			if h.descr, err = p.str(); err != nil {
-				return h, errors.New("structured values: want '<f4' or '<f2'")
+				return h, errors.New("structured values: want one type, so save a single field as '<f4' or '<f2'")
 			}
 		case "fortran_order":
 			switch {

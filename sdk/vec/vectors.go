@@ -133,7 +133,12 @@ func (v Vectors) Check() error {
 }
 
 // RowBytes returns how many bytes a row takes.
-func (v Vectors) RowBytes() int { return v.Dim * v.Element.bits() / 8 }
+func (v Vectors) RowBytes() int {
+	if b := v.Element.bits(); b >= 8 {
+		return v.Dim * (b / 8)
+	}
+	return v.Dim / 8
+}
 
 // Slice returns rows lo to hi, hi excluded, sharing memory.
 func (v Vectors) Slice(lo, hi int) Vectors {
@@ -152,6 +157,9 @@ func (v Vectors) Matrix() Matrix {
 	m := Matrix{Rows: v.Rows, Dim: v.Dim}
 	if v.Element == Float32 {
 		m.Data = view[float32](v.data)
+		return m
+	}
+	if v.Dim == 0 {
 		return m
 	}
 	m.Data = make([]float32, 0, v.Rows*v.Dim)
@@ -205,7 +213,7 @@ type scalar interface{ float32 | uint16 | int8 | byte }
 
 // view returns the values in b, raw the bytes of values; both share memory. The
 // bytes of Vectors are aligned for the values of its element, because they
-// come from raw or from npyValues, which sees to it.
+// come from raw, alignedBytes or npyValues, which see to it.
 func view[T scalar](b []byte) []T {
 	n := len(b) / int(unsafe.Sizeof(*new(T)))
 	if n == 0 {
@@ -219,6 +227,11 @@ func raw[T scalar](x []T) []byte {
 		return nil
 	}
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(x))), len(x)*int(unsafe.Sizeof(x[0])))
+}
+
+// alignedBytes returns n zeros, aligned for every element.
+func alignedBytes(n int) []byte {
+	return raw(make([]float32, n/4+1))[:n:n]
 }
 
 // FromFloat16 returns the value of an IEEE 754 half-precision number, exactly.
