@@ -24,7 +24,7 @@ import (
 var Component = sdk.NewEncoder(sdk.Info{
 	Name:     "precomputed",
 	Revision: 1,
-	Doc:      "Vectors from a .npy file (float32 or float16, one row per text), looked up by id.",
+	Doc:      "Vectors from a .npy file (float32, float16 or bfloat16, one row per text), looked up by id.",
 }, open)
 
 type options struct {

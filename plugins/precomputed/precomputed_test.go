@@ -94,6 +94,40 @@ func TestLookUp(t *testing.T) {
 	}
 }
 
+// Halves are the floats that they stand for; codes are not looked up.
+func TestElements(t *testing.T) {
+	want := []float32{1, -2.5, 0, 96, 1, 1, -1, 0.5}
+	v, ids := files(t, "a\n", 8, want...)
+	for _, e := range []vec.Element{vec.Float32, vec.Float16, vec.BFloat16, vec.Int8, vec.Bits} {
+		m, _, err := vec.Convert(vec.Matrix{Rows: 1, Dim: 8, Data: want}.Vectors(), e, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		if err := vec.WriteVectors(&b, m); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(v, b.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		enc, err := opened(t, map[string]any{"vectors": v, "ids": ids})
+		if e == vec.Int8 || e == vec.Bits {
+			diags, ok := sdk.AsDiagnostics(err)
+			if !ok || diags[0].Path[0] != "vectors" || !strings.Contains(err.Error(), "v.npy: values are "+e.String()) {
+				t.Errorf("%s: got %v", e, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := enc.Encode(t.Context(), sdk.RoleDocument, []sdk.Text{{ID: "a", Text: "x"}})
+		if err != nil || !slices.Equal(got.Data, want) {
+			t.Errorf("%s: got %v, %v", e, got, err)
+		}
+	}
+}
+
 func TestBadInput(t *testing.T) {
 	v, ids := files(t, "a\nb\n", 2, 1, 2, 3, 4)
 	_, three := files(t, "a\nb\nc\n", 1, 1)

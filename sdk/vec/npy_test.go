@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"unsafe"
 )
 
 func TestNPYRoundTrip(t *testing.T) {
@@ -423,6 +424,9 @@ func TestVectorsNPY(t *testing.T) {
 				got, err := ParseVectors(moved)
 				if err != nil || !sameVectors(got, v) {
 					t.Errorf("%s %v at %d: got %d×%d, %v", e, shape, shift, got.Rows, got.Dim, err)
+				}
+				if p := uintptr(unsafe.Pointer(unsafe.SliceData(got.data))); p%uintptr(max(1, e.bits()/8)) != 0 {
+					t.Errorf("%s %v at %d: values at address %#x", e, shape, shift, p)
 				}
 			}
 		}

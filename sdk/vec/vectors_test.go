@@ -117,6 +117,11 @@ func TestVectorsShareMemory(t *testing.T) {
 	if s.Rows != 1 || s.Dim != 16 || s.Check() != nil || s.bits(0)[0] != 0x18 {
 		t.Errorf("got %+v", s)
 	}
+	for _, v := range []Vectors{v.Slice(0, 1), {data: v.row(0)}} {
+		if _ = append(v.data, 0xff); packed[2] != 0x18 {
+			t.Error("what was appended to a part went into the next row")
+		}
+	}
 }
 
 func TestAppendFloat32(t *testing.T) {
