@@ -5,30 +5,6 @@ import (
 	"testing"
 )
 
-func BenchmarkScoreTile(b *testing.B) {
-	const dim = 384
-	rng := rand.New(rand.NewPCG(1, 2))
-	q, docs := make([]float64, dim), make(tile, dim)
-	for i := range q {
-		q[i] = float64(float32(rng.NormFloat64()))
-		for j := range docs[i] {
-			docs[i][j] = float64(float32(rng.NormFloat64()))
-		}
-	}
-	var out [tileDocs]float32
-	for _, c := range []struct {
-		name string
-		tiny bool
-	}{{"fast", false}, {"exact", true}} {
-		b.Run(c.name, func(b *testing.B) {
-			for b.Loop() {
-				scoreTile(q, docs, c.tiny, &out)
-			}
-			b.ReportMetric(2*dim*tileDocs*float64(b.N)/1e9/b.Elapsed().Seconds(), "GFLOP/s")
-		})
-	}
-}
-
 func BenchmarkTopK(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	docs, queries := randomMatrix(rng, 10000, 384), randomMatrix(rng, 100, 384)

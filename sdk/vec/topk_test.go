@@ -245,8 +245,8 @@ func TestTopKStops(t *testing.T) {
 
 func TestLargest(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
-	for range 2000 {
-		n := 1 + rng.IntN(200)
+	for range 4000 {
+		n := 1 + rng.IntN(300)
 		a := make([]key, n)
 		for i, v := range rng.Perm(n) {
 			a[i] = key(v)
@@ -258,9 +258,13 @@ func TestLargest(t *testing.T) {
 			slices.SortFunc(a, func(x, y key) int { return cmp.Compare(y, x) })
 		}
 		k := 1 + rng.IntN(n)
-		largest(a, k)
-		if got := slices.Min(a[:k]); got != key(n-k) {
-			t.Fatalf("the %d largest of %d: the least of them is %d", k, n, got)
+		most := k + rng.IntN(n-k+1)
+		m := largest(a, k, most)
+		if m < k || m > most {
+			t.Fatalf("the %d to %d largest of %d: got %d", k, most, n, m)
+		}
+		if got := slices.Min(a[:m]); got != key(n-m) {
+			t.Fatalf("the %d largest of %d: the least of them is %d", m, n, got)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package vec
+package simd
 
 import (
 	"math"
@@ -71,7 +71,7 @@ func TestFMA32(t *testing.T) {
 				continue
 			}
 		}
-		want, got := bigFMA(a, b, c), fma32(a, b, c)
+		want, got := bigFMA(a, b, c), FMA32(a, b, c)
 		if math.Float32bits(want) != math.Float32bits(got) {
 			t.Fatalf("fma(%x, %x, %x): want %x, got %x", a, b, c, want, got)
 		}
@@ -102,7 +102,7 @@ func TestFMA32Special(t *testing.T) {
 		{0, -1, neg0, neg0},
 		{1e-30, -1e-30, 0, neg0},
 	} {
-		got := fma32(c.a, c.b, c.c)
+		got := FMA32(c.a, c.b, c.c)
 		if math.Float32bits(got) != math.Float32bits(c.want) && (got == got || c.want == c.want) {
 			t.Errorf("fma(%v, %v, %v): want %v, got %v", c.a, c.b, c.c, c.want, got)
 		}
@@ -125,7 +125,9 @@ func bigScore(q, d []float32) float32 {
 // families are kinds of vector on which the kernels take different paths.
 var families = map[string]func(rng *rand.Rand) float32{
 	"gauss":     func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) },
-	"half":      func(rng *rand.Rand) float32 { return FromFloat16(uint16(rng.Uint32()) & 0xbbff) },
+	"half":      func(rng *rand.Rand) float32 { // the bits of a float16
+		return math.Float32frombits(rng.Uint32()&0x807fe000 | uint32(113+rng.IntN(15))<<23)
+	},
 	"integers":  func(rng *rand.Rand) float32 { return float32(rng.IntN(1<<20) - 1<<19) },
 	"cancel":    func(rng *rand.Rand) float32 { return float32(1-2*rng.IntN(2)) * (1 + float32(rng.IntN(8))/8388608) },
 	"tiny":      func(rng *rand.Rand) float32 { return float32(rng.NormFloat64() * 1e-22) },
@@ -143,29 +145,36 @@ func TestScoreTile(t *testing.T) {
 			if dim > 20 && dim%16 > 1 && dim%128 > 1 {
 				continue
 			}
-			q := make([]float32, dim)
-			for i := range q {
-				q[i] = gen(rng)
-			}
-			wide, docs := make([]float64, dim), make(tile, dim)
-			tiny := widen(wide, q, 0)
-			m := NewMatrix(tileDocs, dim)
-			for i := range m.Data {
-				m.Data[i] = gen(rng)
-			}
-			for j := range tileDocs {
-				tiny = widenTile(docs, j, m.Row(j), 0) || tiny
-			}
-			var got [tileDocs]float32
-			scoreTile(wide, docs, tiny, &got)
-			for j := range tileDocs {
-				want := bigScore(q, m.Row(j))
-				if math.Float32bits(got[j]) != math.Float32bits(want) {
-					t.Fatalf("%s, %d dimensions, document %d: want %x, got %x", name, dim, j, want, got[j])
+			// Every width and level, two panels with the second half empty, one
+			// of each step.
+			for _, c := range cases() {
+				before := Use(c.level)
+				queries, docs := random(rng, gen, c.width, dim), random(rng, gen, 24, dim)
+				tile := Tile{
+					Queries: packed(queries, c.width, dim), Width: c.width,
+					Docs: append(packed(docs[:16], 16, dim), packed(docs[16:], 16, dim)...),
+					Dims: dim, Panels: 2, Step: 1, Row: 100, Floors: floors(c.width),
 				}
-				if s := Score(q, m.Row(j)); math.Float32bits(s) != math.Float32bits(want) {
-					t.Fatalf("%s, %d dimensions: Score: want %x, got %x", name, dim, want, s)
+				var h Hits
+				h.Reset(32)
+				if c.one {
+					tile.One(&h)
+				} else {
+					tile.Score(&h)
 				}
+				for i, q := range queries {
+					scores, rows := h.Of(i)
+					if len(scores) != 32 {
+						t.Fatalf("%s, %d dimensions, %v: want 32 hits, got %d", name, dim, c, len(scores))
+					}
+					for j, d := range docs {
+						want := bigScore(q, d)
+						if rows[j] != uint32(100+j) || scores[j] != want {
+							t.Fatalf("%s, %d dimensions, %v, query %d, document %d: want %x, got %x of row %d", name, dim, c, i, j, want, scores[j], rows[j])
+						}
+					}
+				}
+				Use(before)
 			}
 		}
 	}
@@ -182,18 +191,30 @@ func TestScoreTileSubnormalMidpoint(t *testing.T) {
 	if got := bigScore(q, d); got != want {
 		t.Fatalf("the reference says %x, want %x", got, want)
 	}
+	for _, c := range cases() {
+		before := Use(c.level)
+		var h Hits
+		h.Reset(16)
+		tile := Tile{
+			Queries: packed([][]float32{q}, c.width, 2), Width: c.width, Docs: packed([][]float32{d}, 16, 2),
+			Dims: 2, Panels: 1, Step: 1, Floors: floors(c.width),
+		}
+		if c.one {
+			tile.One(&h)
+		} else {
+			tile.Score(&h)
+		}
+		if scores, _ := h.Of(0); scores[0] != want {
+			t.Errorf("%v: want %x, got %x", c, want, scores[0])
+		}
+		Use(before)
+	}
 	wide, docs := make([]float64, 2), make(tile, 2)
-	tiny := widen(wide, q, 0)
-	for j := range tileDocs {
-		tiny = widenTile(docs, j, d, 0) || tiny
+	for p := range q {
+		wide[p] = float64(q[p])
+		docs[p][0] = float64(d[p])
 	}
 	var got [tileDocs]float32
-	scoreTile(wide, docs, tiny, &got)
-	for j := range got {
-		if got[j] != want {
-			t.Errorf("document %d: want %x, got %x", j, want, got[j])
-		}
-	}
 	if scoreTile(wide, docs, false, &got); got[0] == want {
 		t.Error("the fast path is right here: this tests nothing")
 	}
@@ -253,24 +274,6 @@ func TestIsTiny(t *testing.T) {
 	} {
 		if got := isTiny(c.x); got != c.want {
 			t.Errorf("isTiny(%x): want %v, got %v", c.x, c.want, got)
-		}
-	}
-}
-
-// A float64 sum bounds the error of a score: |error| ≤ c·n·ε·Σ|xᵢyᵢ|.
-func TestScoreError(t *testing.T) {
-	rng := rand.New(rand.NewPCG(7, 8))
-	for dim := range 261 {
-		q, d := make([]float32, dim), make([]float32, dim)
-		var sum, abs float64
-		for i := range q {
-			q[i], d[i] = float32(rng.NormFloat64()), float32(rng.NormFloat64())
-			p := float64(q[i]) * float64(d[i])
-			sum += p
-			abs += math.Abs(p)
-		}
-		if e := math.Abs(float64(Score(q, d)) - sum); e > float64(dim)*math.Ldexp(1, -24)*abs {
-			t.Errorf("%d dimensions: error %g", dim, e)
 		}
 	}
 }

@@ -1,10 +1,10 @@
-package vec
+package simd
 
 import "math"
 
-// fma32 returns a*b+c rounded once to float32, the bits of a hardware fused
+// FMA32 returns a*b+c rounded once to float32, the bits of a hardware fused
 // multiply-add, on any machine.
-func fma32(a, b, c float32) float32 {
+func FMA32(a, b, c float32) float32 {
 	// The product of two float32 is exact in float64.
 	return float32(oddSum(float64(c), float64(a)*float64(b)))
 }

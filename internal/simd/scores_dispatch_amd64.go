@@ -1,0 +1,31 @@
+//go:build !purego
+
+package simd
+
+func (t *Tile) assembly(h *Hits) {
+	var norms, qnorms *float32
+	if t.Norms != nil {
+		norms, qnorms = &t.Norms[0], &t.QueryNorms[0]
+	}
+	if t.Width == 14 {
+		tile14x32(&t.Queries[0], &t.Docs[0], t.Dims, t.Panels, t.Step, t.Row, norms, qnorms, &t.Floors[0], &h.list[0], h.stride, &h.counts[0])
+		return
+	}
+	tile6x16(&t.Queries[0], &t.Docs[0], t.Dims, t.Panels, t.Step, t.Row, norms, qnorms, &t.Floors[0], &h.list[0], h.stride, &h.counts[0])
+}
+
+func (t *Tile) one(h *Hits, groups int) {
+	var norms, qnorm *float32
+	if t.Norms != nil {
+		norms, qnorm = &t.Norms[0], &t.QueryNorms[0]
+	}
+	q, floor, list, count := &t.Queries[0], &t.Floors[0], &h.list[0], &h.counts[0]
+	switch {
+	case t.Halves == nil:
+		oneF32(q, &t.Docs[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
+	case t.BFloat:
+		oneBF16(q, &t.Halves[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
+	default:
+		oneF16(q, &t.Halves[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
+	}
+}

@@ -1,0 +1,490 @@
+package vec
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/xlrun/xlrun/internal/simd"
+)
+
+// SearchOptions of Index.Search. The zero value searches for all queries on all
+// processors.
+type SearchOptions struct {
+	Rows     []int32                 // the queries, in the order of the result; nil means all rows
+	Threads  int                     // 0 means GOMAXPROCS; never changes the result
+	Progress func(done, total int64) // called now and then, by one thread at a time, of what there is to score, in units of its own
+}
+
+// Search returns the k best documents for each query, best first, exactly.
+//
+// queries is nq×dim. The result has one list per query row, with fewer than k
+// hits only when there are fewer candidates whose score is a number. Equal
+// scores are ordered by ascending row; Hit.Row counts the rows of the documents
+// that the index was made of, also where IndexOptions.Rows chose some. The bits
+// of the scores follow the contract in the package comment and depend on the
+// two vectors alone. Memory grows with nq·k, never with nq·nd.
+func (x *Index) Search(ctx context.Context, queries Vectors, k int, o SearchOptions) ([][]Hit, error) {
+	if err := queries.Check(); err != nil {
+		return nil, fmt.Errorf("queries: %w", err)
+	}
+	switch {
+	case x.docs.Dim != queries.Dim:
+		return nil, fmt.Errorf("queries have %d dimensions, documents %d: both must come from the same encoder", queries.Dim, x.docs.Dim)
+	case k < 1:
+		return nil, fmt.Errorf("k must be at least 1, got %d", k)
+	case o.Threads < 0:
+		return nil, fmt.Errorf("threads must not be negative, got %d", o.Threads)
+	}
+	if err := inRange(o.Rows, queries.Rows); err != nil {
+		return nil, fmt.Errorf("query rows: %w", err)
+	}
+	s := &search{Index: x, queries: queries, queryRows: o.Rows, nq: queries.Rows, threads: o.Threads}
+	if o.Rows != nil {
+		s.nq = len(o.Rows)
+	}
+	if s.threads == 0 {
+		s.threads = runtime.GOMAXPROCS(0)
+	}
+	s.k = max(1, min(k, x.n))
+	s.progress.total = int64(s.nq) * int64(x.panels())
+	s.progress.call = o.Progress
+	return s.run(ctx)
+}
+
+// The sizes of blocks: a block of documents stays in the second-level cache
+// while a block of queries, which stays in the third, goes over it.
+const (
+	docBytes   = 256 << 10
+	queryBytes = 1 << 20
+	maxPanels  = 128
+	fewQueries = 5    // are scored one by one, at the speed of the memory
+	queryUnit  = 42   // a whole number of tiles of every width
+	maxQueries = 1008 // in a block, a multiple of queryUnit
+	shardDocs  = 4096 // no shard is smaller
+)
+
+// search is one call of Search. Its tasks are the cells of a grid, query blocks
+// × document shards.
+type search struct {
+	*Index
+	queries   Vectors
+	queryRows []int32
+	nq, k     int
+	threads   int
+	progress  progress
+}
+
+// progress counts scored pairs of query and panel and tells of every
+// thousandth part.
+type progress struct {
+	call    func(done, total int64)
+	total   int64
+	done    atomic.Int64
+	mu      sync.Mutex
+	told    int64
+	repeats atomic.Int64 // queries that were searched again: a wrong guess
+}
+
+func (p *progress) add(pairs int) {
+	done := p.done.Add(int64(pairs))
+	if p.call == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	// Threads may come here in another order than they counted.
+	if done > p.told && (done-p.told >= p.total/1000 || done == p.total) {
+		p.told = done
+		p.call(done, p.total)
+	}
+}
+
+// plan returns how many query blocks and document shards there are.
+func (s *search) plan() (blocks, shards int) {
+	size := max(queryUnit, min(maxQueries, queryBytes/(4*max(1, s.docs.Dim))/queryUnit*queryUnit))
+	scanning := s.f32 == nil
+	if scanning {
+		// Documents are made ready once per block of queries.
+		size = maxQueries
+	}
+	blocks = (s.nq + size - 1) / size
+	if s.threads > 1 && !scanning && blocks > s.threads/2 && s.nq >= 4*queryUnit {
+		// A whole number of blocks for every thread.
+		blocks = (blocks + s.threads - 1) / s.threads * s.threads
+	}
+	shards = 1
+	if s.threads > 1 && blocks%s.threads != 0 && blocks < 8*s.threads {
+		shards = (2*s.threads + blocks - 1) / blocks
+		shards = max(1, min(shards, s.n/shardDocs))
+	}
+	return blocks, shards
+}
+
+func (s *search) run(ctx context.Context) ([][]Hit, error) {
+	out := make([][]Hit, s.nq)
+	if s.nq == 0 || s.n == 0 {
+		for i := range out {
+			out[i] = []Hit{}
+		}
+		return out, ctx.Err()
+	}
+	blocks, shards := s.plan()
+	// Even blocks, of whole tiles where there are enough queries.
+	unit := 1
+	if s.nq/blocks >= queryUnit {
+		unit = queryUnit / 3
+	}
+	edge := func(b int) int {
+		if b == blocks {
+			return s.nq
+		}
+		return s.nq * b / blocks / unit * unit
+	}
+	var found []shared
+	if shards > 1 {
+		found = make([]shared, blocks)
+	}
+	panels := s.panels()
+	err := each(ctx, s.threads, blocks*shards, func(t int) {
+		b, h := t%blocks, t/blocks
+		lo, hi := edge(b), edge(b+1)
+		w := workers.Get().(*worker)
+		defer workers.Put(w)
+		var before *shared
+		if found != nil {
+			before = &found[b]
+		}
+		res := s.task(ctx, w, lo, hi, panels*h/shards, panels*(h+1)/shards, before)
+		if ctx.Err() != nil {
+			return
+		}
+		if before == nil {
+			s.finish(res, out[lo:hi])
+			return
+		}
+		if before.add(res, shards) {
+			s.finish(before.best, out[lo:hi])
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// shared is what the shards of one query block have found so far.
+type shared struct {
+	mu   sync.Mutex
+	best []best
+	done int
+}
+
+// floor raises what a new shard must reach to what the others already have.
+func (f *shared) floor(res []best) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.best {
+		res[i].raise(f.best[i].floor)
+	}
+}
+
+// add merges the hits of a shard and reports whether it was the last.
+func (f *shared) add(res []best, shards int) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.best == nil {
+		f.best = make([]best, len(res))
+		for i := range res {
+			f.best[i] = newBest(res[i].k)
+		}
+	}
+	for i := range res {
+		b := &f.best[i]
+		for _, x := range res[i].keys {
+			b.push(x)
+		}
+		if len(b.keys) >= b.k {
+			b.cut(b.k)
+			if b.floor == 0 {
+				b.raise(slices.Min(b.keys))
+			}
+		}
+	}
+	f.done++
+	return f.done == shards
+}
+
+// finish sorts the hits and names their rows.
+func (s *search) finish(res []best, out [][]Hit) {
+	total := 0
+	for i := range res {
+		total += min(len(res[i].keys), s.k)
+	}
+	all := make([]Hit, total)
+	for i := range res {
+		keys := res[i].sorted()
+		hits := all[:len(keys):len(keys)]
+		all = all[len(keys):]
+		for j, x := range keys {
+			h := x.hit()
+			h.Row = s.row(h.Row)
+			hits[j] = h
+		}
+		out[i] = hits
+	}
+}
+
+// A group is some queries that are scored together.
+type group struct {
+	first, n int
+	width    int
+	at       int // of its panel in worker.queries
+}
+
+// groups cuts nq queries into tiles.
+func groups(nq, dim int) []group {
+	var out []group
+	widths := simd.Widths()
+	at := 0
+	for q := 0; q < nq; {
+		width := widths[0]
+		if nq <= fewQueries {
+			width = 1
+		}
+		for _, w := range widths[1:] {
+			// What is left may take fewer lanes in narrow tiles.
+			if left := nq - q; left < width && (left+w-1)/w*w < width {
+				width = w
+			}
+		}
+		n := min(width, nq-q)
+		out = append(out, group{q, n, width, at})
+		q += n
+		at += width * dim
+	}
+	return out
+}
+
+// prepare lays queries out for scoring; list has their numbers.
+func (s *search) prepare(w *worker, list []int) []group {
+	dim := s.docs.Dim
+	gs := groups(len(list), dim)
+	last := gs[len(gs)-1]
+	w.queries = grown(w.queries, last.at+last.width*dim)
+	lanes := last.first + last.width
+	w.qnorms, w.floors = grown(w.qnorms, lanes), grown(w.floors, lanes)
+	clear(w.qnorms)
+	for i := range w.floors {
+		w.floors[i] = float32(math.Inf(1))
+	}
+	row := make([]float32, 0, dim)
+	for _, g := range gs {
+		panel := w.queries[g.at:][:g.width*dim]
+		if g.n < g.width {
+			clear(panel)
+		}
+		for i := range g.n {
+			r := list[g.first+i]
+			if s.queryRows != nil {
+				r = int(s.queryRows[r])
+			}
+			row = s.queries.AppendFloat32(row[:0], r)
+			switch s.sim {
+			case Cosine:
+				NormalizeRow(row)
+			case L2:
+				w.qnorms[g.first+i] = float32(squares(row))
+			}
+			for p, v := range row {
+				panel[p*g.width+i] = v
+			}
+		}
+	}
+	return gs
+}
+
+// Of every sampled-th panel a search first learns about how good the k-th best
+// document is, so that it collects little that it throws away later, whatever
+// the order of the documents.
+const (
+	sampled    = 32
+	sampleFrom = 32 * sampled // panels
+)
+
+// sampleRank returns the rank in the sample of a score that the k-th best of
+// all hardly ever misses: five standard deviations below the expected rank.
+func sampleRank(k int) int {
+	mean := float64(k) / sampled
+	return int(mean+5*math.Sqrt(mean)) + 3
+}
+
+// task searches panels [p0,p1) for queries [lo,hi). The result lies in the
+// worker's memory.
+func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before *shared) []best {
+	list := make([]int, hi-lo)
+	for i := range list {
+		list[i] = lo + i
+	}
+	gs := s.prepare(w, list)
+	room := roomFor(s.k)
+	if need := len(list) * room; len(w.keys) < need {
+		w.keys = make([]key, need)
+	}
+	memory := func(i int) []key { return w.keys[i*room : i*room : (i+1)*room] }
+	res := make([]best, len(list))
+	for i := range res {
+		res[i] = bestIn(s.k, memory(i))
+	}
+	if before != nil {
+		before.floor(res)
+	}
+	rank := sampleRank(s.k)
+	if p1-p0 < sampleFrom || rank*4 > (p1-p0)/sampled*simd.PanelDocs || len(list) <= fewQueries {
+		s.sweep(ctx, w, gs, res, p0, p1, 1)
+		return res
+	}
+	known := make([]key, len(res)) // floors that are no guess
+	for i := range res {
+		known[i] = res[i].floor
+		res[i] = bestIn(rank, memory(i)[:0:min(room, roomFor(rank))])
+		res[i].raise(known[i])
+	}
+	s.sweep(ctx, w, gs, res, p0, p1, sampled)
+	for i := range res {
+		b := &res[i]
+		b.cut(rank)
+		keys := memory(i)[:len(b.keys)] // where b.keys lie already
+		guess := known[i]
+		if len(keys) == rank {
+			guess = max(guess, slices.Min(keys))
+		}
+		*b = bestIn(s.k, memory(i))
+		b.keys = keys
+		b.raise(guess)
+	}
+	for p := p0; p < p1; p += sampled {
+		s.sweep(ctx, w, gs, res, p+1, min(p+sampled, p1), 1)
+	}
+	// Where the guess was too high, all that it kept out is looked at again.
+	var missed []int
+	var repeated []best
+	for i := range res {
+		if len(res[i].keys) < s.k && res[i].floor != known[i] {
+			missed = append(missed, i)
+			b := bestIn(s.k, memory(i))
+			b.raise(known[i])
+			repeated = append(repeated, b)
+		}
+	}
+	if len(missed) > 0 {
+		for j, i := range missed {
+			list[j] = lo + i
+		}
+		s.progress.repeats.Add(int64(len(missed)))
+		s.sweep(ctx, w, s.prepare(w, list[:len(missed)]), repeated, p0, p1, 1)
+		for j, i := range missed {
+			res[i] = repeated[j]
+		}
+	}
+	return res
+}
+
+// sweep scores every step-th panel of [p0,p1), block by block.
+func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p0, p1, step int) {
+	panels := (p1 - p0 + step - 1) / step
+	if panels <= 0 {
+		return
+	}
+	most := docBytes
+	if gs[0].width == 1 && s.f32 != nil && len(gs) == 1 {
+		most = 4 * docBytes // nothing is read twice
+	}
+	size := max(1, min(maxPanels, most/(4*simd.PanelDocs*max(1, s.docs.Dim))))
+	if gs[0].width == 1 {
+		size = max(4, size&^3)
+	}
+	blocks := (panels + size - 1) / size
+	for b := range blocks {
+		if ctx.Err() != nil {
+			return
+		}
+		lo, hi := b*size, min(panels, (b+1)*size)
+		if gs[0].width > 1 {
+			lo, hi = panels*b/blocks, panels*(b+1)/blocks
+		}
+		s.score(w, gs, res, p0+lo*step, step, hi-lo)
+		s.progress.add(len(res) * (hi - lo))
+	}
+}
+
+// score scores n panels, every step-th from the first.
+func (s *search) score(w *worker, gs []group, res []best, first, step, n int) {
+	t := simd.Tile{Dims: s.docs.Dim, Panels: n, Row: first * simd.PanelDocs}
+	if s.u16 != nil && gs[0].width == 1 {
+		t.Halves, t.BFloat, t.Step = s.u16[t.Row*t.Dims:], s.docs.Element == BFloat16, step
+		if s.norms != nil {
+			t.Norms = s.norms[t.Row:]
+		}
+	} else {
+		t.Docs, t.Norms, t.Step = s.block(w, first, step, n)
+	}
+	for _, g := range gs {
+		t.Queries, t.Width = w.queries[g.at:], g.width
+		t.QueryNorms, t.Floors = w.qnorms[g.first:], w.floors[g.first:]
+		some := res[g.first : g.first+g.n]
+		for i := range some {
+			t.Floors[i] = some[i].least(int32(t.Row))
+		}
+		w.hits.Reset(n * simd.PanelDocs)
+		if g.width == 1 {
+			t.One(&w.hits)
+		} else {
+			t.Score(&w.hits)
+		}
+		for i := range some {
+			scores, rows := w.hits.Of(i)
+			for j, x := range scores {
+				at := int(rows[j])
+				if t.Step != step { // the panels were brought together
+					d := at - t.Row
+					at += d / simd.PanelDocs * simd.PanelDocs * (step - 1)
+				}
+				if at < s.n {
+					some[i].offer(x, int32(at))
+				}
+			}
+		}
+	}
+}
+
+// each calls f(0) … f(n-1), on at most threads goroutines, in any order, and
+// stops early when ctx ends.
+func each(ctx context.Context, threads, n int, f func(int)) error {
+	threads = min(threads, n)
+	if threads <= 1 {
+		for i := 0; i < n && ctx.Err() == nil; i++ {
+			f(i)
+		}
+		return ctx.Err()
+	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range threads {
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				i := int(next.Add(1)) - 1
+				if i >= n {
+					return
+				}
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+	return ctx.Err()
+}
