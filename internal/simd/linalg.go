@@ -126,8 +126,9 @@ func sumRowsGo(dst, m []float32, rows []uint32) {
 
 // A product is computed in tiles.
 const (
-	GemmRows    = 6  // rows of a tile: work is best divided by this many
-	GemmColumns = 16 // columns of a tile: the width of packed panels
+	GemmRows    = 6   // rows of a tile: work is best divided by this many
+	GemmColumns = 16  // columns of a tile: the width of packed panels
+	GemmTerms   = 256 // at most, of a sum, in one call
 )
 
 // GemmPack packs the k×n matrix with element (p, j) at b[p*bp+j*bj] into panels
@@ -135,21 +136,27 @@ const (
 //
 //	dst[((j/16)*k+p)*16 + j%16] = b[p*bp+j*bj]
 func GemmPack(dst []float32, k, n int, b []float32, bp, bj int) {
+	if bj == 1 {
+		packRows(dst, k, n, b, bp)
+		return
+	}
 	for j := 0; j < n; j += GemmColumns {
-		panel, w := dst[:k*GemmColumns], min(GemmColumns, n-j)
-		dst = dst[k*GemmColumns:]
-		switch {
-		case bj == 1 && w == GemmColumns:
-			for p := range k {
-				*(*[GemmColumns]float32)(panel[p*GemmColumns:]) = *(*[GemmColumns]float32)(b[p*bp+j:])
-			}
-		case bj == 1:
-			for p := range k {
-				to := panel[p*GemmColumns:][:GemmColumns]
-				clear(to[copy(to, b[p*bp+j:][:w]):])
-			}
-		default:
-			packColumns(panel, k, w, b[j*bj:], bj)
+		packColumns(dst[j*k:][:k*GemmColumns], k, min(GemmColumns, n-j), b[j*bj:], bj)
+	}
+}
+
+// packRows packs rows of n values.
+func packRows(dst []float32, k, n int, b []float32, bp int) {
+	j := 0
+	if whole := n / GemmColumns; level >= AVX2 && whole > 0 {
+		packAVX2(&dst[0], &b[0], bp, k, whole)
+		j = whole * GemmColumns
+	}
+	for ; j < n; j += GemmColumns {
+		panel, w := dst[j*k:], min(GemmColumns, n-j)
+		for p := range k {
+			to := panel[p*GemmColumns:][:GemmColumns]
+			clear(to[copy(to, b[p*bp+j:][:w]):])
 		}
 	}
 }
@@ -165,7 +172,7 @@ func packColumns(panel []float32, k, w int, b []float32, bj int) {
 		for i := range rows {
 			rows[i] = &b[(j+i)*bj]
 		}
-		packRows(&panel[j], &rows, k&^7)
+		packHalf(&panel[j], &rows, k&^7)
 		for i := range rows {
 			for p := k &^ 7; p < k; p++ {
 				panel[p*GemmColumns+j+i] = b[(j+i)*bj+p]
@@ -185,17 +192,24 @@ func packColumns(panel []float32, k, w int, b []float32, bj int) {
 //
 //	c[i*ldc+j] += float32(a[i*ai+p*ap] * b[((j/16)*k+p)*16 + j%16])
 //
-// k is positive and below about a thousand: one call of assembly does one tile
-// of rows.
+// ai or ap is 1, k is positive and at most GemmTerms.
 func Gemm(c []float32, ldc, m, n, k int, a []float32, ai, ap int, b []float32, add bool) {
 	if level == Go {
 		gemmGo(c, ldc, m, n, k, a, ai, ap, b, add)
 		return
 	}
 	whole := n / GemmColumns
+	// Values of a that lie far apart are brought together when enough panels
+	// read them.
+	var near [GemmRows * GemmTerms]float32
+	far := ai >= 512 && whole >= 3 || ap > 1 && whole >= 8
 	for i := 0; i < m; i += GemmRows {
 		rows := min(GemmRows, m-i)
-		a, c := a[i*ai:], c[i*ldc:]
+		a, ai, ap, c := a[i*ai:], ai, ap, c[i*ldc:]
+		if far {
+			ai, ap = gather(near[:], rows, k, a, ai, ap)
+			a = near[:]
+		}
 		if whole > 0 {
 			gemmTile(rows, &c[0], ldc, &a[0], ai, ap, &b[0], k, whole, add)
 		}
@@ -213,6 +227,26 @@ func Gemm(c []float32, ldc, m, n, k int, a []float32, ai, ap int, b []float32, a
 			}
 		}
 	}
+}
+
+// gather copies a tile of a and returns its strides.
+func gather(near []float32, rows, k int, a []float32, ai, ap int) (int, int) {
+	switch {
+	case ap == 1:
+		for r := range rows {
+			copy(near[r*k:], a[r*ai:][:k])
+		}
+		return k, 1
+	case rows == GemmRows:
+		for p := range k {
+			*(*[GemmRows]float32)(near[p*GemmRows:]) = *(*[GemmRows]float32)(a[p*ap:])
+		}
+	default:
+		for p := range k {
+			copy(near[p*GemmRows:], a[p*ap:][:rows])
+		}
+	}
+	return 1, GemmRows
 }
 
 // gemmGo keeps tiles of 2×4 sums in registers.

@@ -24,6 +24,11 @@ func axpyAVX2(a float32, x *float32, y *float32, n int)
 //go:noescape
 func sumRowsAVX2(dst *float32, dim int, m *float32, rows *uint32, n int)
 
+// packAVX2 is GemmPack for whole panels and bj 1.
+//
+//go:noescape
+func packAVX2(dst *float32, b *float32, bp int, k int, panels int)
+
 // gemm1AVX2 is gemmGo for this many rows and whole panels.
 //
 //go:noescape

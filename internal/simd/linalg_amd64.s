@@ -562,8 +562,42 @@ done:
 	VZEROUPPER
 	RET
 
+// func packAVX2(dst *float32, b *float32, bp int, k int, panels int)
+// Requires: AVX, MMX+
+TEXT ·packAVX2(SB), NOSPLIT, $0-40
+	MOVQ dst+0(FP), AX
+	MOVQ b+8(FP), CX
+	MOVQ bp+16(FP), DX
+	MOVQ k+24(FP), BX
+	MOVQ panels+32(FP), SI
+	MOVQ BX, DI
+	SHLQ $0x06, DI
+	SHLQ $0x02, DX
+
+row:
+	MOVQ CX, R8
+	MOVQ AX, R9
+	MOVQ SI, R10
+
+panel:
+	PREFETCHT0 (R8)(DX*2)
+	VMOVUPS    (R8), Y0
+	VMOVUPS    32(R8), Y1
+	VMOVUPS    Y0, (R9)
+	VMOVUPS    Y1, 32(R9)
+	ADDQ       $0x40, R8
+	ADDQ       DI, R9
+	DECQ       R10
+	JNZ        panel
+	ADDQ       DX, CX
+	ADDQ       $0x40, AX
+	DECQ       BX
+	JNZ        row
+	VZEROUPPER
+	RET
+
 // func gemm1AVX2(c *float32, ldc int, a *float32, ai int, ap int, b *float32, k int, panels int, add bool)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemm1AVX2(SB), NOSPLIT, $0-65
 	MOVQ c+0(FP), AX
 	MOVQ ldc+8(FP), CX
@@ -577,13 +611,15 @@ TEXT ·gemm1AVX2(SB), NOSPLIT, $0-65
 	SHLQ $0x02, SI
 
 panel:
-	MOVQ   DX, CX
-	MOVQ   k+48(FP), BX
-	CMPB   add+64(FP), $0x00
-	JNE    old
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	JMP    loop
+	MOVQ       AX, CX
+	PREFETCHT0 64(CX)
+	MOVQ       DX, CX
+	MOVQ       k+48(FP), BX
+	CMPB       add+64(FP), $0x00
+	JNE        old
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	JMP        loop
 
 old:
 	MOVQ    AX, R9
@@ -636,7 +672,7 @@ store:
 	RET
 
 // func gemm2AVX2(c *float32, ldc int, a *float32, ai int, ap int, b *float32, k int, panels int, add bool)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemm2AVX2(SB), NOSPLIT, $0-65
 	MOVQ c+0(FP), AX
 	MOVQ ldc+8(FP), CX
@@ -650,15 +686,19 @@ TEXT ·gemm2AVX2(SB), NOSPLIT, $0-65
 	SHLQ $0x02, SI
 
 panel:
-	MOVQ   DX, R9
-	MOVQ   k+48(FP), R10
-	CMPB   add+64(FP), $0x00
-	JNE    old
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	JMP    loop
+	MOVQ       AX, R9
+	PREFETCHT0 64(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 64(R9)
+	MOVQ       DX, R9
+	MOVQ       k+48(FP), R10
+	CMPB       add+64(FP), $0x00
+	JNE        old
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	JMP        loop
 
 old:
 	MOVQ    AX, R11
@@ -732,7 +772,7 @@ store:
 	RET
 
 // func gemm3AVX2(c *float32, ldc int, a *float32, ai int, ap int, b *float32, k int, panels int, add bool)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemm3AVX2(SB), NOSPLIT, $0-65
 	MOVQ c+0(FP), AX
 	MOVQ ldc+8(FP), CX
@@ -746,17 +786,23 @@ TEXT ·gemm3AVX2(SB), NOSPLIT, $0-65
 	SHLQ $0x02, SI
 
 panel:
-	MOVQ   DX, R9
-	MOVQ   k+48(FP), R10
-	CMPB   add+64(FP), $0x00
-	JNE    old
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	JMP    loop
+	MOVQ       AX, R9
+	PREFETCHT0 64(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 64(R9)
+	ADDQ       CX, R9
+	PREFETCHT0 64(R9)
+	MOVQ       DX, R9
+	MOVQ       k+48(FP), R10
+	CMPB       add+64(FP), $0x00
+	JNE        old
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	JMP        loop
 
 old:
 	MOVQ    AX, R11
@@ -851,7 +897,7 @@ store:
 	RET
 
 // func gemm4AVX2(c *float32, ldc int, a *float32, ai int, ap int, b *float32, k int, panels int, add bool)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemm4AVX2(SB), NOSPLIT, $0-65
 	MOVQ c+0(FP), AX
 	MOVQ ldc+8(FP), CX
@@ -866,19 +912,27 @@ TEXT ·gemm4AVX2(SB), NOSPLIT, $0-65
 	LEAQ (BX)(BX*2), R9
 
 panel:
-	MOVQ   DX, R10
-	MOVQ   k+48(FP), R11
-	CMPB   add+64(FP), $0x00
-	JNE    old
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	JMP    loop
+	MOVQ       AX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	MOVQ       DX, R10
+	MOVQ       k+48(FP), R11
+	CMPB       add+64(FP), $0x00
+	JNE        old
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	JMP        loop
 
 old:
 	MOVQ    AX, R12
@@ -994,7 +1048,7 @@ store:
 	RET
 
 // func gemm5AVX2(c *float32, ldc int, a *float32, ai int, ap int, b *float32, k int, panels int, add bool)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemm5AVX2(SB), NOSPLIT, $0-65
 	MOVQ c+0(FP), AX
 	MOVQ ldc+8(FP), CX
@@ -1009,21 +1063,31 @@ TEXT ·gemm5AVX2(SB), NOSPLIT, $0-65
 	LEAQ (BX)(BX*2), R9
 
 panel:
-	MOVQ   DX, R10
-	MOVQ   k+48(FP), R11
-	CMPB   add+64(FP), $0x00
-	JNE    old
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	JMP    loop
+	MOVQ       AX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	ADDQ       CX, R10
+	PREFETCHT0 64(R10)
+	MOVQ       DX, R10
+	MOVQ       k+48(FP), R11
+	CMPB       add+64(FP), $0x00
+	JNE        old
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	JMP        loop
 
 old:
 	MOVQ    AX, R12
@@ -1160,7 +1224,7 @@ store:
 	RET
 
 // func gemm6AVX2(c *float32, ldc int, a *float32, ai int, ap int, b *float32, k int, panels int, add bool)
-// Requires: AVX
+// Requires: AVX, MMX+
 TEXT ·gemm6AVX2(SB), NOSPLIT, $0-65
 	MOVQ c+0(FP), AX
 	MOVQ ldc+8(FP), CX
@@ -1176,23 +1240,35 @@ TEXT ·gemm6AVX2(SB), NOSPLIT, $0-65
 	LEAQ (R9)(BX*2), R10
 
 panel:
-	MOVQ   DX, R11
-	MOVQ   k+48(FP), R12
-	CMPB   add+64(FP), $0x00
-	JNE    old
-	VXORPS Y0, Y0, Y0
-	VXORPS Y1, Y1, Y1
-	VXORPS Y2, Y2, Y2
-	VXORPS Y3, Y3, Y3
-	VXORPS Y4, Y4, Y4
-	VXORPS Y5, Y5, Y5
-	VXORPS Y6, Y6, Y6
-	VXORPS Y7, Y7, Y7
-	VXORPS Y8, Y8, Y8
-	VXORPS Y9, Y9, Y9
-	VXORPS Y10, Y10, Y10
-	VXORPS Y11, Y11, Y11
-	JMP    loop
+	MOVQ       AX, R11
+	PREFETCHT0 64(R11)
+	ADDQ       CX, R11
+	PREFETCHT0 64(R11)
+	ADDQ       CX, R11
+	PREFETCHT0 64(R11)
+	ADDQ       CX, R11
+	PREFETCHT0 64(R11)
+	ADDQ       CX, R11
+	PREFETCHT0 64(R11)
+	ADDQ       CX, R11
+	PREFETCHT0 64(R11)
+	MOVQ       DX, R11
+	MOVQ       k+48(FP), R12
+	CMPB       add+64(FP), $0x00
+	JNE        old
+	VXORPS     Y0, Y0, Y0
+	VXORPS     Y1, Y1, Y1
+	VXORPS     Y2, Y2, Y2
+	VXORPS     Y3, Y3, Y3
+	VXORPS     Y4, Y4, Y4
+	VXORPS     Y5, Y5, Y5
+	VXORPS     Y6, Y6, Y6
+	VXORPS     Y7, Y7, Y7
+	VXORPS     Y8, Y8, Y8
+	VXORPS     Y9, Y9, Y9
+	VXORPS     Y10, Y10, Y10
+	VXORPS     Y11, Y11, Y11
+	JMP        loop
 
 old:
 	MOVQ    AX, R13

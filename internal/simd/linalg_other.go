@@ -11,6 +11,7 @@ func sumRowsAVX2(_ *float32, _ int, _ *float32, _ *uint32, _ int) { panic(noKern
 func gemmTile(_ int, _ *float32, _ int, _ *float32, _, _ int, _ *float32, _, _ int, _ bool) {
 	panic(noKernels)
 }
-func packRows(_ *float32, _ *[8]*float32, _ int) { panic(noKernels) }
+func packAVX2(_, _ *float32, _, _, _ int)        { panic(noKernels) }
+func packHalf(_ *float32, _ *[8]*float32, _ int) { panic(noKernels) }
 
 const noKernels = "simd: a kernel that this build does not have"

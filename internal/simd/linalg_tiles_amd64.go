@@ -2,8 +2,8 @@
 
 package simd
 
-// packRows writes k values, a multiple of eight, of eight rows to half of a panel.
-func packRows(panel *float32, rows *[8]*float32, k int) { transpose8(panel, rows, k) }
+// packHalf writes k values, a multiple of eight, of eight rows to half of a panel.
+func packHalf(panel *float32, rows *[8]*float32, k int) { transpose8(panel, rows, k) }
 
 // gemmTile runs the kernel of so many rows, one to six.
 func gemmTile(rows int, c *float32, ldc int, a *float32, ai, ap int, b *float32, k, panels int, add bool) {

@@ -81,14 +81,13 @@ func MatMulT(dst, a, b Matrix, threads int) {
 	gemm(threads, dst, a.Dim, a.Data, a.Dim, 1, b.Data, 1, b.Dim)
 }
 
-// Blocks of the right operand: their terms and their size, in float32, packed.
-// A block stays in the second cache while all rows of a pass it.
-const (
-	blockTerms = 256
-	blockSize  = 1 << 16
-)
+// Blocks of the right operand stay in the second cache while all rows of a
+// pass them.
+const blockSize = 1 << 16 // of float32, about
 
-var blocks = sync.Pool{New: func() any { return new([blockSize + blockTerms*simd.GemmColumns]float32) }}
+type block [blockSize + simd.GemmTerms*simd.GemmColumns]float32
+
+var blocks = sync.Pool{New: func() any { return new(block) }}
 
 // gemm writes dst = a·b with a[i][p] at a[i*ai+p*ap] and b[p][j] at
 // b[p*bp+j*bj], one block of b after the other. Of a long sum the blocks add
@@ -100,9 +99,9 @@ func gemm(threads int, dst Matrix, k int, a []float32, ai, ap int, b []float32, 
 		return
 	}
 	const tile, width = simd.GemmRows, simd.GemmColumns
-	packed := blocks.Get().(*[blockSize + blockTerms*width]float32)
+	packed := blocks.Get().(*block)
 	defer blocks.Put(packed)
-	terms := evenly(k, blockTerms, 1)
+	terms := evenly(k, simd.GemmTerms, 1)
 	columns := evenly(n, blockSize/terms, width)
 	for j := 0; j < n; j += columns {
 		nb := min(columns, n-j)

@@ -303,10 +303,10 @@ func TestProducts(t *testing.T) {
 			checkProducts(t, a, m, n, k, 0, valueKinds[a.rng.IntN(len(valueKinds))], 1, 2, 3, 7)
 		}
 		// More than one block of terms, of columns, of both.
-		checkProducts(t, a, 13, 37, 2*blockTerms+1, 1, "cancelling", 1, 3)
+		checkProducts(t, a, 13, 37, 2*simd.GemmTerms+1, 1, "cancelling", 1, 3)
 		checkProducts(t, a, 7, blockSize/2+33, 2, 2, "normal", 1, 2)
-		checkProducts(t, a, 8, 2*blockSize/blockTerms+17, blockTerms+9, 3, "normal", 1, 2)
-		checkProducts(t, a, 8, 2*blockSize/blockTerms+17, blockTerms+9, 3, "odd", 1, 2)
+		checkProducts(t, a, 8, 2*blockSize/simd.GemmTerms+17, simd.GemmTerms+9, 3, "normal", 1, 2)
+		checkProducts(t, a, 8, 2*blockSize/simd.GemmTerms+17, simd.GemmTerms+9, 3, "odd", 1, 2)
 	})
 }
 

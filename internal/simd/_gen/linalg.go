@@ -17,6 +17,7 @@ func linalg() {
 	dotRows(tails)
 	axpy()
 	sumRows(tails)
+	pack()
 	for rows := 1; rows <= 6; rows++ {
 		gemm(rows)
 	}
@@ -270,6 +271,40 @@ func sumRows(tails Mem) {
 	RET()
 }
 
+// pack writes the packer of whole panels, row by row of b, because rows are
+// what lies together; two rows ahead it asks for what comes.
+func pack() {
+	TEXT("packAVX2", NOSPLIT, "func(dst, b *float32, bp, k, panels int)")
+	Pragma("noescape")
+	Doc("packAVX2 is GemmPack for whole panels and bj 1.")
+	dst, b, bp, k, panels := param("dst"), param("b"), param("bp"), param("k"), param("panels")
+	width, from, to, n := GP64(), GP64(), GP64(), GP64()
+	lo, hi := YMM(), YMM()
+	MOVQ(k, width)
+	SHLQ(Imm(6), width)
+	SHLQ(Imm(2), bp)
+	Label("row")
+	MOVQ(b, from)
+	MOVQ(dst, to)
+	MOVQ(panels, n)
+	Label("panel")
+	PREFETCHT0(Mem{Base: from, Index: bp, Scale: 2})
+	VMOVUPS(Mem{Base: from}, lo)
+	VMOVUPS(Mem{Base: from, Disp: 32}, hi)
+	VMOVUPS(lo, Mem{Base: to})
+	VMOVUPS(hi, Mem{Base: to, Disp: 32})
+	ADDQ(Imm(64), from)
+	ADDQ(width, to)
+	DECQ(n)
+	JNZ(LabelRef("panel"))
+	ADDQ(bp, b)
+	ADDQ(Imm(64), dst)
+	DECQ(k)
+	JNZ(LabelRef("row"))
+	VZEROUPPER()
+	RET()
+}
+
 // gemm writes the tile of so many rows of a and the 16 columns of a panel, for
 // one panel after the other.
 //
@@ -315,11 +350,11 @@ func gemm(rows int) {
 	for i := range s {
 		s[i] = vectors(2, 8)
 	}
-	each := func(f func(at Mem, v VecVirtual)) {
+	each := func(f func(at Mem, v VecVirtual), vectors int) {
 		at := GP64()
 		MOVQ(c, at)
 		for i := range s {
-			for j, v := range s[i] {
+			for j, v := range s[i][:vectors] {
 				f(Mem{Base: at, Disp: j * 32}, v)
 			}
 			if i < rows-1 {
@@ -329,6 +364,8 @@ func gemm(rows int) {
 	}
 
 	Label("panel")
+	// The next tile of c may be far away; nothing waits for it to come.
+	each(func(at Mem, _ VecVirtual) { PREFETCHT0(at.Offset(panelBytes)) }, 1)
 	MOVQ(a0, a)
 	MOVQ(k.Addr, n)
 	CMPB(adds.Addr, Imm(0))
@@ -340,7 +377,7 @@ func gemm(rows int) {
 	}
 	JMP(LabelRef("loop"))
 	Label("old")
-	each(func(at Mem, v VecVirtual) { VMOVUPS(at, v) })
+	each(func(at Mem, v VecVirtual) { VMOVUPS(at, v) }, 2)
 
 	step := func(u int) {
 		v := vectors(2, 8)
@@ -370,7 +407,7 @@ func gemm(rows int) {
 	step(0)
 	ADDQ(Imm(panelBytes), b)
 	Label("store")
-	each(func(at Mem, v VecVirtual) { VMOVUPS(v, at) })
+	each(func(at Mem, v VecVirtual) { VMOVUPS(v, at) }, 2)
 	ADDQ(Imm(panelBytes), c)
 	DECQ(panels)
 	JNZ(LabelRef("panel"))
