@@ -45,6 +45,8 @@ func Scan(docs Vectors, o IndexOptions) (*Index, error) {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
 	switch {
+	case docs.Element >= Int8:
+		return nil, fmt.Errorf("documents are %s: want float32, float16 or bfloat16", docs.Element)
 	case docs.Rows > math.MaxInt32:
 		return nil, fmt.Errorf("%d documents: at most %d fit one index; search shards and merge", docs.Rows, math.MaxInt32)
 	case o.Similarity < InnerProduct || o.Similarity > L2:

@@ -40,10 +40,13 @@ func (x *Index) Search(ctx context.Context, queries Vectors, k int, o SearchOpti
 	case o.Threads < 0:
 		return nil, fmt.Errorf("threads must not be negative, got %d", o.Threads)
 	}
+	if err := sameKind(x.docs.Element, queries.Element); err != nil {
+		return nil, err
+	}
 	if err := inRange(o.Rows, queries.Rows); err != nil {
 		return nil, fmt.Errorf("query rows: %w", err)
 	}
-	s := &search{Index: x, queries: queries, queryRows: o.Rows, nq: queries.Rows, threads: o.Threads}
+	s := &search{Index: x, queries: queries, queryRows: o.Rows, nq: queries.Rows, threads: o.Threads, sizes: sizes}
 	if o.Rows != nil {
 		s.nq = len(o.Rows)
 	}
@@ -56,17 +59,41 @@ func (x *Index) Search(ctx context.Context, queries Vectors, k int, o SearchOpti
 	return s.run(ctx)
 }
 
-// The sizes of blocks: a block of documents stays in the second-level cache
-// while a block of queries, which stays in the third, goes over it.
 const (
-	docBytes   = 256 << 10
-	queryBytes = 1 << 20
-	maxPanels  = 128
-	fewQueries = 5    // are scored one by one, at the speed of the memory
-	queryUnit  = 42   // a whole number of tiles of every width
-	maxQueries = 1008 // in a block, a multiple of queryUnit
-	shardDocs  = 4096 // no shard is smaller
+	fewQueries = 5  // are scored one by one, at the speed of the memory
+	queryUnit  = 42 // a whole number of tiles of every width
 )
+
+// blocking says how a search is cut up: a block of documents stays in the
+// second-level cache while a block of queries, which stays in the third, goes
+// over it.
+type blocking struct {
+	docBytes   int
+	maxPanels  int // in a block of documents
+	queryBytes int
+	keyBytes   int // of the hits collected for a block of queries
+	maxQueries int // in a block, a multiple of queryUnit
+	shardDocs  int // no shard is smaller
+
+	// Of every sampled-th panel a search first learns about how good the k-th
+	// best document is, so that it collects little that it throws away later,
+	// whatever the order of the documents.
+	sampled    int
+	sampleFrom int // panels
+}
+
+// sizes are what searches use. No result depends on them, which tests try by
+// putting others here.
+var sizes = blocking{
+	docBytes:   256 << 10,
+	maxPanels:  128,
+	queryBytes: 1 << 20,
+	keyBytes:   64 << 20,
+	maxQueries: 1008,
+	shardDocs:  4096,
+	sampled:    32,
+	sampleFrom: 32 * 32,
+}
 
 // search is one call of Search. Its tasks are the cells of a grid, query blocks
 // × document shards.
@@ -76,11 +103,12 @@ type search struct {
 	queryRows []int32
 	nq, k     int
 	threads   int
+	sizes     blocking
 	progress  progress
 }
 
-// progress counts scored pairs of query and panel and tells of every
-// thousandth part.
+// progress counts scored pairs of query and panel, each once, and tells of
+// every thousandth part.
 type progress struct {
 	call    func(done, total int64)
 	total   int64
@@ -91,6 +119,9 @@ type progress struct {
 }
 
 func (p *progress) add(pairs int) {
+	if p == nil {
+		return
+	}
 	done := p.done.Add(int64(pairs))
 	if p.call == nil {
 		return
@@ -106,12 +137,12 @@ func (p *progress) add(pairs int) {
 
 // plan returns how many query blocks and document shards there are.
 func (s *search) plan() (blocks, shards int) {
-	size := max(queryUnit, min(maxQueries, queryBytes/(4*max(1, s.docs.Dim))/queryUnit*queryUnit))
+	size := s.sizes.maxQueries
 	scanning := s.f32 == nil
-	if scanning {
-		// Documents are made ready once per block of queries.
-		size = maxQueries
+	if !scanning { // else documents are made ready once per block of queries
+		size = min(size, s.sizes.queryBytes/(4*max(1, s.docs.Dim))/queryUnit*queryUnit)
 	}
+	size = max(queryUnit, min(size, s.sizes.keyBytes/(8*roomFor(s.k))/queryUnit*queryUnit))
 	blocks = (s.nq + size - 1) / size
 	if s.threads > 1 && !scanning && blocks > s.threads/2 && s.nq >= 4*queryUnit {
 		// A whole number of blocks for every thread.
@@ -120,7 +151,7 @@ func (s *search) plan() (blocks, shards int) {
 	shards = 1
 	if s.threads > 1 && blocks%s.threads != 0 && blocks < 8*s.threads {
 		shards = (2*s.threads + blocks - 1) / blocks
-		shards = max(1, min(shards, s.n/shardDocs))
+		shards = max(1, min(shards, s.n/s.sizes.shardDocs))
 	}
 	return blocks, shards
 }
@@ -143,7 +174,7 @@ func (s *search) run(ctx context.Context) ([][]Hit, error) {
 		if b == blocks {
 			return s.nq
 		}
-		return s.nq * b / blocks / unit * unit
+		return part(s.nq, b, blocks) / unit * unit
 	}
 	var found []shared
 	if shards > 1 {
@@ -159,7 +190,7 @@ func (s *search) run(ctx context.Context) ([][]Hit, error) {
 		if found != nil {
 			before = &found[b]
 		}
-		res := s.task(ctx, w, lo, hi, panels*h/shards, panels*(h+1)/shards, before)
+		res := s.task(ctx, w, lo, hi, part(panels, h, shards), part(panels, h+1, shards), before)
 		if ctx.Err() != nil {
 			return
 		}
@@ -308,18 +339,10 @@ func (s *search) prepare(w *worker, list []int) []group {
 	return gs
 }
 
-// Of every sampled-th panel a search first learns about how good the k-th best
-// document is, so that it collects little that it throws away later, whatever
-// the order of the documents.
-const (
-	sampled    = 32
-	sampleFrom = 32 * sampled // panels
-)
-
 // sampleRank returns the rank in the sample of a score that the k-th best of
 // all hardly ever misses: five standard deviations below the expected rank.
-func sampleRank(k int) int {
-	mean := float64(k) / sampled
+func sampleRank(k, sampled int) int {
+	mean := float64(k) / float64(sampled)
 	return int(mean+5*math.Sqrt(mean)) + 3
 }
 
@@ -343,9 +366,10 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 	if before != nil {
 		before.floor(res)
 	}
-	rank := sampleRank(s.k)
-	if p1-p0 < sampleFrom || rank*4 > (p1-p0)/sampled*simd.PanelDocs || len(list) <= fewQueries {
-		s.sweep(ctx, w, gs, res, p0, p1, 1)
+	sampled := s.sizes.sampled
+	rank := sampleRank(s.k, sampled)
+	if p1-p0 < s.sizes.sampleFrom || rank*4 > (p1-p0)/sampled*simd.PanelDocs || len(list) <= fewQueries {
+		s.sweep(ctx, w, gs, res, p0, p1, 1, &s.progress)
 		return res
 	}
 	known := make([]key, len(res)) // floors that are no guess
@@ -354,7 +378,7 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 		res[i] = bestIn(rank, memory(i)[:0:min(room, roomFor(rank))])
 		res[i].raise(known[i])
 	}
-	s.sweep(ctx, w, gs, res, p0, p1, sampled)
+	s.sweep(ctx, w, gs, res, p0, p1, sampled, &s.progress)
 	for i := range res {
 		b := &res[i]
 		b.cut(rank)
@@ -368,7 +392,7 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 		b.raise(guess)
 	}
 	for p := p0; p < p1; p += sampled {
-		s.sweep(ctx, w, gs, res, p+1, min(p+sampled, p1), 1)
+		s.sweep(ctx, w, gs, res, p+1, min(p+sampled, p1), 1, &s.progress)
 	}
 	// Where the guess was too high, all that it kept out is looked at again.
 	var missed []int
@@ -386,7 +410,7 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 			list[j] = lo + i
 		}
 		s.progress.repeats.Add(int64(len(missed)))
-		s.sweep(ctx, w, s.prepare(w, list[:len(missed)]), repeated, p0, p1, 1)
+		s.sweep(ctx, w, s.prepare(w, list[:len(missed)]), repeated, p0, p1, 1, nil)
 		for j, i := range missed {
 			res[i] = repeated[j]
 		}
@@ -394,17 +418,18 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 	return res
 }
 
-// sweep scores every step-th panel of [p0,p1), block by block.
-func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p0, p1, step int) {
+// sweep scores every step-th panel of [p0,p1), block by block, and counts them
+// in p.
+func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p0, p1, step int, p *progress) {
 	panels := (p1 - p0 + step - 1) / step
 	if panels <= 0 {
 		return
 	}
-	most := docBytes
+	most := s.sizes.docBytes
 	if gs[0].width == 1 && s.f32 != nil && len(gs) == 1 {
-		most = 4 * docBytes // nothing is read twice
+		most *= 4 // nothing is read twice
 	}
-	size := max(1, min(maxPanels, most/(4*simd.PanelDocs*max(1, s.docs.Dim))))
+	size := max(1, min(s.sizes.maxPanels, most/(4*simd.PanelDocs*max(1, s.docs.Dim))))
 	if gs[0].width == 1 {
 		size = max(4, size&^3)
 	}
@@ -415,10 +440,10 @@ func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p
 		}
 		lo, hi := b*size, min(panels, (b+1)*size)
 		if gs[0].width > 1 {
-			lo, hi = panels*b/blocks, panels*(b+1)/blocks
+			lo, hi = part(panels, b, blocks), part(panels, b+1, blocks)
 		}
 		s.score(w, gs, res, p0+lo*step, step, hi-lo)
-		s.progress.add(len(res) * (hi - lo))
+		p.add(len(res) * (hi - lo))
 	}
 }
 
@@ -461,6 +486,10 @@ func (s *search) score(w *worker, gs []group, res []best, first, step, n int) {
 		}
 	}
 }
+
+// part returns where part i begins when n things are cut into even parts. The
+// product may be larger than an int.
+func part(n, i, parts int) int { return int(int64(n) * int64(i) / int64(parts)) }
 
 // each calls f(0) … f(n-1), on at most threads goroutines, in any order, and
 // stops early when ctx ends.
