@@ -14,6 +14,7 @@ import (
 	"github.com/xlrun/xlrun/plugins/bitext"
 	"github.com/xlrun/xlrun/plugins/faq"
 	"github.com/xlrun/xlrun/plugins/flat"
+	"github.com/xlrun/xlrun/plugins/hnsw"
 	"github.com/xlrun/xlrun/plugins/ir"
 	"github.com/xlrun/xlrun/plugins/precomputed"
 	"github.com/xlrun/xlrun/plugins/sib"
@@ -33,6 +34,7 @@ var recorded = map[string]struct {
 	"loader bitext":       {1, "22cfe778aa9ea0d1"},
 	"encoder precomputed": {1, "7cd49e5f5dcf6e4d"},
 	"index flat":          {1, "117d4d1e41582feb"},
+	"index hnsw":          {1, "c3fb9c14f30c1952"},
 	"metric ir":           {1, "51421be5f35ad060"},
 	"step mix":            {1, "8cf1a87f968c4b42"},
 	"step pool":           {1, "ad597ebcb875f0c1"},
@@ -168,26 +170,36 @@ func TestRevisionOfPrecomputed(t *testing.T) {
 	held(t, "encoder precomputed", precomputed.Component.Revision, []any{e.Info(), v})
 }
 
-func TestRevisionOfFlat(t *testing.T) {
-	docs, queries := numbers(60, 130), numbers(4, 130)
-	var out []any
-	for _, similarity := range []string{"cosine", "ip", "l2"} {
-		x := opened[sdk.Index](t, flat.Component, map[string]any{"similarity": similarity})
-		d := sdk.Matrix{Path: npy(t, docs), Rows: docs.Rows, Dim: docs.Dim}
-		dir := t.TempDir()
-		if err := x.Build(t.Context(), &sdk.BuildTask{Documents: d, Dir: dir, Report: func(_, _ int64) {}}); err != nil {
-			t.Fatal(err)
+func TestRevisionsOfIndexes(t *testing.T) {
+	for _, c := range []struct {
+		component sdk.Component
+		rows      int
+		config    map[string]any
+	}{
+		{flat.Component, 60, map[string]any{}},
+		{hnsw.Component, 600, map[string]any{"m": 3, "ef_construction": 9, "ef": 7, "seed": 5}}, // it walks
+	} {
+		docs, queries := numbers(c.rows, 130), numbers(4, 130)
+		var out []any
+		for _, similarity := range []string{"cosine", "ip", "l2"} {
+			c.config["similarity"] = similarity
+			x := opened[sdk.Index](t, c.component, c.config)
+			d := sdk.Matrix{Path: npy(t, docs), Rows: docs.Rows, Dim: docs.Dim}
+			dir := t.TempDir()
+			if err := x.Build(t.Context(), &sdk.BuildTask{Documents: d, Dir: dir, Report: func(_, _ int64) {}}); err != nil {
+				t.Fatal(err)
+			}
+			task := &sdk.SearchTask{Dir: dir, Documents: d, Queries: sdk.Matrix{Path: npy(t, queries), Rows: queries.Rows, Dim: queries.Dim}, K: 7}
+			err := x.Search(t.Context(), task, func(q int32, hits []sdk.Hit) error {
+				out = append(out, []any{q, hits})
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
 		}
-		task := &sdk.SearchTask{Dir: dir, Documents: d, Queries: sdk.Matrix{Path: npy(t, queries), Rows: queries.Rows, Dim: queries.Dim}, K: 7}
-		err := x.Search(t.Context(), task, func(q int32, hits []sdk.Hit) error {
-			out = append(out, []any{q, hits})
-			return nil
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		held(t, "index "+c.component.Name, c.component.Revision, out)
 	}
-	held(t, "index flat", flat.Component.Revision, out)
 }
 
 func TestRevisionOfIR(t *testing.T) {

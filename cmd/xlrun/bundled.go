@@ -9,6 +9,7 @@ import (
 	"github.com/xlrun/xlrun/plugins/bitext"
 	"github.com/xlrun/xlrun/plugins/faq"
 	"github.com/xlrun/xlrun/plugins/flat"
+	"github.com/xlrun/xlrun/plugins/hnsw"
 	"github.com/xlrun/xlrun/plugins/ir"
 	"github.com/xlrun/xlrun/plugins/precomputed"
 	"github.com/xlrun/xlrun/plugins/sib"
@@ -25,6 +26,7 @@ var bundled = []sdk.Plugin{
 	{Name: "subword", Version: workflow.Version, Components: []sdk.Component{subword.Component}},
 	{Name: "precomputed", Version: workflow.Version, Components: []sdk.Component{precomputed.Component}},
 	{Name: "flat", Version: workflow.Version, Components: []sdk.Component{flat.Component}},
+	{Name: "hnsw", Version: workflow.Version, Components: []sdk.Component{hnsw.Component}},
 	{Name: "ir", Version: workflow.Version, Components: []sdk.Component{ir.Component}},
 }
 
