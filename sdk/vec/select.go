@@ -134,7 +134,9 @@ func largest(a []key, k, most int) int {
 		n := split(s, pivot)
 		if n == len(s) {
 			// The pivot is the least of s: leave it out.
-			n = split(s, pivot+1)
+			if n = split(s, pivot+1); n == 0 {
+				return k // all are the same: Merge was given a hit several times
+			}
 		}
 		switch m := lo + n; {
 		case m > most:
@@ -236,12 +238,19 @@ func sortDescending(a []key) {
 
 // Merge returns the k best hits of several rankings, best first, ties to the
 // smaller row: over shards of the documents it equals the search over the
-// whole. A row must not occur in two of them.
+// whole. A row must not occur in two of them; of one that does, all hits count.
 func Merge(k int, lists ...[]Hit) []Hit {
 	if k <= 0 {
 		return nil
 	}
-	b := newBest(k)
+	n := 0
+	for _, l := range lists {
+		n += len(l)
+	}
+	if n == 0 {
+		return []Hit{}
+	}
+	b := newBest(min(k, n))
 	for _, l := range lists {
 		for _, h := range l {
 			b.offer(h.Score, h.Row)
