@@ -64,76 +64,121 @@ done:
 	RET
 
 // func dotRowsAVX2(dst *float32, x *float32, m *float32, dim int, rows *int32, n int)
-// Requires: AVX
-TEXT ·dotRowsAVX2(SB), NOSPLIT, $0-48
+// Requires: AVX, MMX+
+TEXT ·dotRowsAVX2(SB), NOSPLIT, $8-48
 	MOVQ    dst+0(FP), AX
 	MOVQ    x+8(FP), CX
-	MOVQ    m+16(FP), DX
-	MOVQ    dim+24(FP), BX
-	MOVQ    rows+32(FP), SI
-	MOVQ    n+40(FP), DI
-	MOVQ    BX, R8
-	ANDQ    $+7, R8
-	LEAQ    tails<>+32(SB), R9
-	NEGQ    R8
-	VMOVUPS (R9)(R8*4), Y0
+	MOVQ    dim+24(FP), DX
+	MOVQ    rows+32(FP), BX
+	MOVQ    n+40(FP), SI
+	MOVQ    DX, DI
+	ANDQ    $+7, DI
+	LEAQ    tails<>+32(SB), R8
+	NEGQ    DI
+	VMOVUPS (R8)(DI*4), Y0
 	VMOVUPS Y0, Y0
-	MOVQ    BX, R8
-	ANDQ    $-8, R8
-	SHLQ    $0x02, BX
+	MOVQ    DX, DI
+	ANDQ    $-8, DI
+	SHLQ    $0x02, DX
 
 group4:
-	CMPQ    DI, $0x04
+	CMPQ    SI, $0x04
 	JL      less4
-	MOVLQSX (SI), R9
-	IMULQ   BX, R9
-	ADDQ    DX, R9
+	MOVLQSX (BX), R8
+	IMULQ   DX, R8
+	ADDQ    m+16(FP), R8
 	VXORPS  Y1, Y1, Y1
-	MOVLQSX 4(SI), R10
-	IMULQ   BX, R10
-	ADDQ    DX, R10
+	MOVLQSX 4(BX), R9
+	IMULQ   DX, R9
+	ADDQ    m+16(FP), R9
 	VXORPS  Y2, Y2, Y2
-	MOVLQSX 8(SI), R11
-	IMULQ   BX, R11
-	ADDQ    DX, R11
+	MOVLQSX 8(BX), R10
+	IMULQ   DX, R10
+	ADDQ    m+16(FP), R10
 	VXORPS  Y3, Y3, Y3
-	MOVLQSX 12(SI), R12
-	IMULQ   BX, R12
-	ADDQ    DX, R12
+	MOVLQSX 12(BX), R11
+	IMULQ   DX, R11
+	ADDQ    m+16(FP), R11
 	VXORPS  Y4, Y4, Y4
-	XORQ    R13, R13
+	XORQ    R12, R12
+	CMPQ    SI, $0x08
+	JL      loop4
+	MOVLQSX 16(BX), R13
+	IMULQ   DX, R13
+	ADDQ    m+16(FP), R13
+	MOVLQSX 20(BX), R14
+	IMULQ   DX, R14
+	ADDQ    m+16(FP), R14
+	MOVLQSX 24(BX), R15
+	IMULQ   DX, R15
+	ADDQ    m+16(FP), R15
+	MOVLQSX 28(BX), BP
+	IMULQ   DX, BP
+	ADDQ    m+16(FP), BP
+	SUBQ    $0x10, DI
+	JMP     aheadtest
+
+ahead:
+	PREFETCHT0 (R13)(R12*4)
+	PREFETCHT0 (R14)(R12*4)
+	PREFETCHT0 (R15)(R12*4)
+	PREFETCHT0 (BP)(R12*4)
+	VMOVUPS    (CX)(R12*4), Y6
+	VMULPS     (R8)(R12*4), Y6, Y5
+	VADDPS     Y5, Y1, Y1
+	VMULPS     (R9)(R12*4), Y6, Y5
+	VADDPS     Y5, Y2, Y2
+	VMULPS     (R10)(R12*4), Y6, Y5
+	VADDPS     Y5, Y3, Y3
+	VMULPS     (R11)(R12*4), Y6, Y5
+	VADDPS     Y5, Y4, Y4
+	VMOVUPS    32(CX)(R12*4), Y6
+	VMULPS     32(R8)(R12*4), Y6, Y5
+	VADDPS     Y5, Y1, Y1
+	VMULPS     32(R9)(R12*4), Y6, Y5
+	VADDPS     Y5, Y2, Y2
+	VMULPS     32(R10)(R12*4), Y6, Y5
+	VADDPS     Y5, Y3, Y3
+	VMULPS     32(R11)(R12*4), Y6, Y5
+	VADDPS     Y5, Y4, Y4
+	ADDQ       $0x10, R12
+
+aheadtest:
+	CMPQ R12, DI
+	JLE  ahead
+	ADDQ $0x10, DI
 
 loop4:
-	CMPQ    R13, R8
+	CMPQ    R12, DI
 	JGE     tail4
-	VMOVUPS (CX)(R13*4), Y5
-	VMULPS  (R9)(R13*4), Y5, Y6
-	VADDPS  Y6, Y1, Y1
-	VMULPS  (R10)(R13*4), Y5, Y6
-	VADDPS  Y6, Y2, Y2
-	VMULPS  (R11)(R13*4), Y5, Y6
-	VADDPS  Y6, Y3, Y3
-	VMULPS  (R12)(R13*4), Y5, Y6
-	VADDPS  Y6, Y4, Y4
-	ADDQ    $0x08, R13
+	VMOVUPS (CX)(R12*4), Y6
+	VMULPS  (R8)(R12*4), Y6, Y5
+	VADDPS  Y5, Y1, Y1
+	VMULPS  (R9)(R12*4), Y6, Y5
+	VADDPS  Y5, Y2, Y2
+	VMULPS  (R10)(R12*4), Y6, Y5
+	VADDPS  Y5, Y3, Y3
+	VMULPS  (R11)(R12*4), Y6, Y5
+	VADDPS  Y5, Y4, Y4
+	ADDQ    $0x08, R12
 	JMP     loop4
 
 tail4:
-	TESTQ      $0x0000001c, BX
+	TESTQ      $0x0000001c, DX
 	JZ         store4
-	VMASKMOVPS (CX)(R13*4), Y0, Y5
-	VMASKMOVPS (R9)(R13*4), Y0, Y6
-	VMULPS     Y6, Y5, Y6
-	VADDPS     Y6, Y1, Y1
-	VMASKMOVPS (R10)(R13*4), Y0, Y6
-	VMULPS     Y6, Y5, Y6
-	VADDPS     Y6, Y2, Y2
-	VMASKMOVPS (R11)(R13*4), Y0, Y6
-	VMULPS     Y6, Y5, Y6
-	VADDPS     Y6, Y3, Y3
-	VMASKMOVPS (R12)(R13*4), Y0, Y6
-	VMULPS     Y6, Y5, Y6
-	VADDPS     Y6, Y4, Y4
+	VMASKMOVPS (CX)(R12*4), Y0, Y6
+	VMASKMOVPS (R8)(R12*4), Y0, Y5
+	VMULPS     Y5, Y6, Y5
+	VADDPS     Y5, Y1, Y1
+	VMASKMOVPS (R9)(R12*4), Y0, Y5
+	VMULPS     Y5, Y6, Y5
+	VADDPS     Y5, Y2, Y2
+	VMASKMOVPS (R10)(R12*4), Y0, Y5
+	VMULPS     Y5, Y6, Y5
+	VADDPS     Y5, Y3, Y3
+	VMASKMOVPS (R11)(R12*4), Y0, Y5
+	VMULPS     Y5, Y6, Y5
+	VADDPS     Y5, Y4, Y4
 
 store4:
 	VEXTRACTF128 $0x01, Y1, X5
@@ -165,44 +210,44 @@ store4:
 	VADDSS       X1, X4, X4
 	VMOVSS       X4, 12(AX)
 	ADDQ         $0x10, AX
-	ADDQ         $0x10, SI
-	SUBQ         $0x04, DI
+	ADDQ         $0x10, BX
+	SUBQ         $0x04, SI
 	JMP          group4
 
 less4:
-	CMPQ    DI, $0x02
+	CMPQ    SI, $0x02
 	JL      less2
-	MOVLQSX (SI), R9
-	IMULQ   BX, R9
-	ADDQ    DX, R9
+	MOVLQSX (BX), R8
+	IMULQ   DX, R8
+	ADDQ    m+16(FP), R8
 	VXORPS  Y1, Y1, Y1
-	MOVLQSX 4(SI), R10
-	IMULQ   BX, R10
-	ADDQ    DX, R10
+	MOVLQSX 4(BX), R9
+	IMULQ   DX, R9
+	ADDQ    m+16(FP), R9
 	VXORPS  Y2, Y2, Y2
-	XORQ    R11, R11
+	XORQ    R10, R10
 
 loop2:
-	CMPQ    R11, R8
+	CMPQ    R10, DI
 	JGE     tail2
-	VMOVUPS (CX)(R11*4), Y3
-	VMULPS  (R9)(R11*4), Y3, Y4
-	VADDPS  Y4, Y1, Y1
-	VMULPS  (R10)(R11*4), Y3, Y4
-	VADDPS  Y4, Y2, Y2
-	ADDQ    $0x08, R11
+	VMOVUPS (CX)(R10*4), Y4
+	VMULPS  (R8)(R10*4), Y4, Y3
+	VADDPS  Y3, Y1, Y1
+	VMULPS  (R9)(R10*4), Y4, Y3
+	VADDPS  Y3, Y2, Y2
+	ADDQ    $0x08, R10
 	JMP     loop2
 
 tail2:
-	TESTQ      $0x0000001c, BX
+	TESTQ      $0x0000001c, DX
 	JZ         store2
-	VMASKMOVPS (CX)(R11*4), Y0, Y3
-	VMASKMOVPS (R9)(R11*4), Y0, Y4
-	VMULPS     Y4, Y3, Y4
-	VADDPS     Y4, Y1, Y1
-	VMASKMOVPS (R10)(R11*4), Y0, Y4
-	VMULPS     Y4, Y3, Y4
-	VADDPS     Y4, Y2, Y2
+	VMASKMOVPS (CX)(R10*4), Y0, Y4
+	VMASKMOVPS (R8)(R10*4), Y0, Y3
+	VMULPS     Y3, Y4, Y3
+	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS (R9)(R10*4), Y0, Y3
+	VMULPS     Y3, Y4, Y3
+	VADDPS     Y3, Y2, Y2
 
 store2:
 	VEXTRACTF128 $0x01, Y1, X3
@@ -220,34 +265,34 @@ store2:
 	VADDSS       X1, X2, X2
 	VMOVSS       X2, 4(AX)
 	ADDQ         $0x08, AX
-	ADDQ         $0x08, SI
-	SUBQ         $0x02, DI
+	ADDQ         $0x08, BX
+	SUBQ         $0x02, SI
 
 less2:
-	CMPQ    DI, $0x01
+	CMPQ    SI, $0x01
 	JL      less1
-	MOVLQSX (SI), R9
-	IMULQ   BX, R9
-	ADDQ    DX, R9
+	MOVLQSX (BX), R8
+	IMULQ   DX, R8
+	ADDQ    m+16(FP), R8
 	VXORPS  Y1, Y1, Y1
-	XORQ    DX, DX
+	XORQ    R9, R9
 
 loop1:
-	CMPQ    DX, R8
+	CMPQ    R9, DI
 	JGE     tail1
-	VMOVUPS (CX)(DX*4), Y2
-	VMULPS  (R9)(DX*4), Y2, Y3
-	VADDPS  Y3, Y1, Y1
-	ADDQ    $0x08, DX
+	VMOVUPS (CX)(R9*4), Y3
+	VMULPS  (R8)(R9*4), Y3, Y2
+	VADDPS  Y2, Y1, Y1
+	ADDQ    $0x08, R9
 	JMP     loop1
 
 tail1:
-	TESTQ      $0x0000001c, BX
+	TESTQ      $0x0000001c, DX
 	JZ         store1
-	VMASKMOVPS (CX)(DX*4), Y0, Y2
-	VMASKMOVPS (R9)(DX*4), Y0, Y3
-	VMULPS     Y3, Y2, Y3
-	VADDPS     Y3, Y1, Y1
+	VMASKMOVPS (CX)(R9*4), Y0, Y3
+	VMASKMOVPS (R8)(R9*4), Y0, Y2
+	VMULPS     Y2, Y3, Y2
+	VADDPS     Y2, Y1, Y1
 
 store1:
 	VEXTRACTF128 $0x01, Y1, X0
@@ -258,8 +303,8 @@ store1:
 	VADDSS       X0, X1, X1
 	VMOVSS       X1, (AX)
 	ADDQ         $0x04, AX
-	ADDQ         $0x04, SI
-	SUBQ         $0x01, DI
+	ADDQ         $0x04, BX
+	SUBQ         $0x01, SI
 
 less1:
 	VZEROUPPER

@@ -95,12 +95,17 @@ func dot(tails Mem) {
 }
 
 // dotRows writes the inner products of a vector and rows, four at a time so
-// that additions wait for no other.
+// that additions wait for no other, and asks for the next four meanwhile: on a
+// walk they are anywhere.
 func dotRows(tails Mem) {
 	TEXT("dotRowsAVX2", NOSPLIT, "func(dst, x, m *float32, dim int, rows *int32, n int)")
 	Pragma("noescape")
 	Doc("dotRowsAVX2 is dotRowsGo.")
-	dst, x, m, dim, rows, n := param("dst"), param("x"), param("m"), param("dim"), param("rows"), param("n")
+	m, err := Param("m").Resolve()
+	if err != nil {
+		panic(err)
+	}
+	dst, x, dim, rows, n := param("dst"), param("x"), param("dim"), param("rows"), param("n")
 	full, mask := GP64(), YMM()
 	MOVQ(dim, full)
 	ANDQ(I8(7), full)
@@ -110,28 +115,56 @@ func dotRows(tails Mem) {
 	SHLQ(Imm(2), dim) // bytes from here on
 	for _, group := range []int{4, 2, 1} {
 		label := func(s string) string { return fmt.Sprintf("%s%d", s, group) }
+		// address finds row i of a list.
+		address := func(list GPVirtual, i int, p GPVirtual) {
+			MOVLQSX(Mem{Base: list, Disp: i * 4}, p)
+			IMULQ(dim, p)
+			ADDQ(m.Addr, p)
+		}
 		Label(label("group"))
 		CMPQ(n, Imm(uint64(group)))
 		JL(LabelRef(label("less")))
-		p, s := make([]GPVirtual, group), vectors(group, 8)
+		p, s, t := make([]GPVirtual, group), vectors(group, 8), vectors(group, 8)
 		for i := range p {
 			p[i] = GP64()
-			MOVLQSX(Mem{Base: rows, Disp: i * 4}, p[i])
-			IMULQ(dim, p[i])
-			ADDQ(m, p[i])
+			address(rows, i, p[i])
 			zero(s[i])
 		}
 		at, v := GP64(), YMM()
-		t := vectors(group, 8)
+		step := func(lane int) {
+			VMOVUPS(Mem{Base: x, Index: at, Scale: 4, Disp: 4 * lane}, v)
+			for i := range p {
+				VMULPS(Mem{Base: p[i], Index: at, Scale: 4, Disp: 4 * lane}, v, t[i])
+				VADDPS(t[i], s[i], s[i])
+			}
+		}
 		XORQ(at, at)
+		if group == 4 {
+			CMPQ(n, Imm(8))
+			JL(LabelRef(label("loop")))
+			next := make([]GPVirtual, group)
+			for i := range next {
+				next[i] = GP64()
+				address(rows, group+i, next[i])
+			}
+			SUBQ(Imm(16), full)
+			JMP(LabelRef("aheadtest"))
+			Label("ahead")
+			for _, q := range next {
+				PREFETCHT0(Mem{Base: q, Index: at, Scale: 4})
+			}
+			step(0)
+			step(8)
+			ADDQ(Imm(16), at)
+			Label("aheadtest")
+			CMPQ(at, full)
+			JLE(LabelRef("ahead"))
+			ADDQ(Imm(16), full)
+		}
 		Label(label("loop"))
 		CMPQ(at, full)
 		JGE(LabelRef(label("tail")))
-		VMOVUPS(Mem{Base: x, Index: at, Scale: 4}, v)
-		for i := range p {
-			VMULPS(Mem{Base: p[i], Index: at, Scale: 4}, v, t[i])
-			VADDPS(t[i], s[i], s[i])
-		}
+		step(0)
 		ADDQ(Imm(8), at)
 		JMP(LabelRef(label("loop")))
 		Label(label("tail"))
