@@ -29,6 +29,14 @@ type SearchOptions struct {
 // of the scores follow the contract in the package comment and depend on the
 // two vectors alone. Memory grows with nq·k, never with nq·nd.
 func (x *Index) Search(ctx context.Context, queries Vectors, k int, o SearchOptions) ([][]Hit, error) {
+	s, err := x.newSearch(queries, k, o)
+	if err != nil {
+		return nil, err
+	}
+	return s.run(ctx)
+}
+
+func (x *Index) newSearch(queries Vectors, k int, o SearchOptions) (*search, error) {
 	if err := queries.Check(); err != nil {
 		return nil, fmt.Errorf("queries: %w", err)
 	}
@@ -56,7 +64,7 @@ func (x *Index) Search(ctx context.Context, queries Vectors, k int, o SearchOpti
 	s.k = max(1, min(k, x.n))
 	s.progress.total = int64(s.nq) * int64(x.panels())
 	s.progress.call = o.Progress
-	return s.run(ctx)
+	return s, nil
 }
 
 const (
@@ -115,7 +123,8 @@ type progress struct {
 	done    atomic.Int64
 	mu      sync.Mutex
 	told    int64
-	repeats atomic.Int64 // queries that were searched again: a wrong guess
+	guesses atomic.Int64 // queries whose floor was guessed from a sample
+	repeats atomic.Int64 // those searched again: a wrong guess
 }
 
 func (p *progress) add(pairs int) {
@@ -378,6 +387,7 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 		res[i] = bestIn(rank, memory(i)[:0:min(room, roomFor(rank))])
 		res[i].raise(known[i])
 	}
+	s.progress.guesses.Add(int64(len(res)))
 	s.sweep(ctx, w, gs, res, p0, p1, sampled, &s.progress)
 	for i := range res {
 		b := &res[i]
