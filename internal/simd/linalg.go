@@ -87,6 +87,28 @@ func axpyGo(a float32, x, y []float32) {
 	}
 }
 
+// AxpyRows adds multiples of the rows of x, of dim values each, to named rows of
+// m, one after the other:
+//
+//	for i, r := range rows { Axpy(a[i], x[i*dim:][:dim], m[r*dim:][:dim]) }
+func AxpyRows(m []float32, rows []uint32, a, x []float32, dim int) {
+	if level < AVX2 || dim == 0 {
+		axpyRowsGo(m, rows, a, x, dim)
+		return
+	}
+	for len(rows) > 0 {
+		n := min(len(rows), perCall/dim+1)
+		axpyRowsAVX2(&m[0], &rows[0], &a[0], &x[0], dim, n)
+		rows, a, x = rows[n:], a[n:], x[n*dim:]
+	}
+}
+
+func axpyRowsGo(m []float32, rows []uint32, a, x []float32, dim int) {
+	for i, r := range rows {
+		axpyGo(a[i], x[i*dim:][:dim], m[int(r)*dim:][:dim])
+	}
+}
+
 // SumRows adds the named rows of m, of len(dst) values each, one after the
 // other:
 //

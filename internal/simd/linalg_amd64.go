@@ -19,6 +19,11 @@ func dotRowsAVX2(dst *float32, x *float32, m *float32, dim int, rows *int32, n i
 //go:noescape
 func axpyAVX2(a float32, x *float32, y *float32, n int)
 
+// axpyRowsAVX2 is axpyRowsGo.
+//
+//go:noescape
+func axpyRowsAVX2(m *float32, rows *uint32, a *float32, x *float32, dim int, n int)
+
 // sumRowsAVX2 is sumRowsGo.
 //
 //go:noescape

@@ -368,6 +368,77 @@ elementdone:
 	VZEROUPPER
 	RET
 
+// func axpyRowsAVX2(m *float32, rows *uint32, a *float32, x *float32, dim int, n int)
+// Requires: AVX, CMOV, MMX+
+TEXT ·axpyRowsAVX2(SB), NOSPLIT, $0-48
+	MOVQ m+0(FP), AX
+	MOVQ rows+8(FP), CX
+	MOVQ a+16(FP), DX
+	MOVQ x+24(FP), BX
+	MOVQ dim+32(FP), SI
+	MOVQ n+40(FP), DI
+	MOVQ SI, R8
+	SHLQ $0x02, R8
+
+row:
+	XORQ         R10, R10
+	MOVL         (CX)(R10*4), R9
+	IMULQ        R8, R9
+	ADDQ         AX, R9
+	MOVQ         $+8, R11
+	CMPQ         DI, $0x08
+	CMOVQLE      R10, R11
+	MOVL         (CX)(R11*4), R10
+	IMULQ        R8, R10
+	ADDQ         AX, R10
+	VBROADCASTSS (DX), Y0
+	XORQ         R11, R11
+	MOVQ         SI, R12
+	SUBQ         $0x10, R12
+	JL           eight
+
+sixteen:
+	PREFETCHT0 (R10)(R11*4)
+	VMULPS     (BX)(R11*4), Y0, Y1
+	VADDPS     (R9)(R11*4), Y1, Y1
+	VMOVUPS    Y1, (R9)(R11*4)
+	VMULPS     32(BX)(R11*4), Y0, Y1
+	VADDPS     32(R9)(R11*4), Y1, Y1
+	VMOVUPS    Y1, 32(R9)(R11*4)
+	ADDQ       $0x10, R11
+	SUBQ       $0x10, R12
+	JGE        sixteen
+
+eight:
+	ADDQ    $0x08, R12
+	JL      rest
+	VMULPS  (BX)(R11*4), Y0, Y1
+	VADDPS  (R9)(R11*4), Y1, Y1
+	VMOVUPS Y1, (R9)(R11*4)
+	ADDQ    $0x08, R11
+	SUBQ    $0x08, R12
+
+rest:
+	ADDQ $0x08, R12
+	JZ   next
+
+element:
+	VMULSS (BX)(R11*4), X0, X1
+	VADDSS (R9)(R11*4), X1, X1
+	VMOVSS X1, (R9)(R11*4)
+	INCQ   R11
+	DECQ   R12
+	JNZ    element
+
+next:
+	ADDQ R8, BX
+	ADDQ $0x04, CX
+	ADDQ $0x04, DX
+	DECQ DI
+	JNZ  row
+	VZEROUPPER
+	RET
+
 // func sumRowsAVX2(dst *float32, dim int, m *float32, rows *uint32, n int)
 // Requires: AVX
 TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-40

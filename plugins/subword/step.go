@@ -218,14 +218,21 @@ func (l *learner) rowGradient(g []float32, s int) {
 // update moves the touched rows: state += mean(g²), row -= rate·g/√state.
 func (l *learner) update(rate float64) {
 	dim := l.table.Dim
+	// Rows are anywhere in the table; moving a few together waits for them at
+	// the same time.
+	const few = 32
 	parallel(l.threads, len(l.touched), 256, func(lo, hi int) {
-		g := make([]float32, dim)
-		for s := lo; s < hi; s++ {
-			l.rowGradient(g, s)
-			r := l.touched[s]
-			l.state[r] += vec.Dot(g, g) / float32(dim)
-			step := rate / (math.Sqrt(float64(l.state[r])) + 1e-10)
-			vec.Axpy(float32(-step), g, l.table.Row(int(r)))
+		g := vec.NewMatrix(few, dim)
+		var steps [few]float32
+		for ; lo < hi; lo += few {
+			rows := l.touched[lo:min(lo+few, hi)]
+			for i, r := range rows {
+				g := g.Row(i)
+				l.rowGradient(g, lo+i)
+				l.state[r] += vec.Dot(g, g) / float32(dim)
+				steps[i] = float32(-rate / (math.Sqrt(float64(l.state[r])) + 1e-10))
+			}
+			vec.AxpyRows(l.table, rows, steps[:len(rows)], g)
 		}
 	})
 }

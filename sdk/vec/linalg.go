@@ -3,6 +3,7 @@ package vec
 import (
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync"
 
 	"github.com/xlrun/xlrun/internal/simd"
@@ -31,7 +32,7 @@ func DotRows(dst, x []float32, m Matrix, rows []int32) {
 		last = max(last, uint32(r)) // a negative one is larger than any
 	}
 	if len(rows) > 0 {
-		hasRow(m, last)
+		hasRow(m, uint64(last))
 	}
 	simd.DotRows(dst, x, m.Data, rows)
 }
@@ -43,17 +44,28 @@ func Axpy(a float32, x, y []float32) {
 	simd.Axpy(a, x, y)
 }
 
+// AxpyRows adds a[i] times row i of x to row rows[i] of m, in the order of the
+// list, which may name a row twice: the step of a sparse gradient. It panics
+// when the lists differ in length, x has fewer rows or others, or a row does
+// not exist. x must not overlap m.
+func AxpyRows(m Matrix, rows []uint32, a []float32, x Matrix) {
+	sameLen(len(rows), len(a))
+	sameLen(x.Dim, m.Dim)
+	if len(rows) == 0 {
+		return
+	}
+	hasRow(x, uint64(len(rows)-1))
+	hasRow(m, uint64(slices.Max(rows)))
+	simd.AxpyRows(m.Data, rows, a, x.Data, m.Dim)
+}
+
 // SumRows adds the named rows of m to dst, in the order of the list. It panics
 // when dst is not as long as a row or a row does not exist. dst must not
 // overlap m.
 func SumRows(dst []float32, m Matrix, rows []uint32) {
 	sameLen(len(dst), m.Dim)
-	var last uint32
-	for _, r := range rows {
-		last = max(last, r)
-	}
 	if len(rows) > 0 {
-		hasRow(m, last)
+		hasRow(m, uint64(slices.Max(rows)))
 	}
 	simd.SumRows(dst, m.Data, rows)
 }
@@ -142,9 +154,9 @@ func shares(threads, n int, f func(lo, hi int)) {
 }
 
 // hasRow looks at the shape and at the data behind it.
-func hasRow(m Matrix, r uint32) {
-	high, low := bits.Mul64(uint64(r)+1, uint64(m.Dim))
-	if uint64(r) >= uint64(max(m.Rows, 0)) || high > 0 || low > uint64(len(m.Data)) {
+func hasRow(m Matrix, r uint64) {
+	high, low := bits.Mul64(r+1, uint64(m.Dim))
+	if r >= uint64(max(m.Rows, 0)) || high > 0 || low > uint64(len(m.Data)) {
 		panic(fmt.Sprintf("vec: no row %d in a matrix of %d×%d with %d values", r, m.Rows, m.Dim, len(m.Data)))
 	}
 }

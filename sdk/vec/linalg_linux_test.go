@@ -47,6 +47,7 @@ func TestProductsStayInside(t *testing.T) {
 				Axpy(2, x.Data, z.Data)
 				Axpy(2, y.Row(4), z.Data)
 				SumRows(z.Data, y, []uint32{0, 4, 1, 2, 3, 4, 0})
+				AxpyRows(y, []uint32{4, 0, 3}, []float32{1, 2, 3}, place(2, 3, n, end))
 				DotRows(place(2, 1, 7, end).Data, x.Data, y, []int32{0, 4, 1, 2, 3, 4, 0})
 				for m := 1; m <= 7; m++ {
 					for _, k := range []int{1, 3, 8, 13} {

@@ -208,6 +208,37 @@ func TestAxpy(t *testing.T) {
 	})
 }
 
+func TestAxpyRows(t *testing.T) {
+	atEveryLevel(t, func(t *testing.T) {
+		a := &arena{rng: rand.New(rand.NewPCG(8, 9))}
+		try := func(dim, count, offset int, kind string) {
+			t.Helper()
+			what := fmt.Sprintf("AxpyRows of %d rows of %d %s values, offset %d", count, dim, kind, offset)
+			m, x, c := a.matrix(9, dim, offset, kind), a.matrix(count, dim, dim%8, kind), a.make(count, 0, kind)
+			want, rows := slices.Clone(m.Data), make([]uint32, count)
+			for i := range rows {
+				rows[i] = a.rng.Uint32N(9)
+				for j, v := range x.Row(i) {
+					want[int(rows[i])*dim+j] += float32(c[i] * v)
+				}
+			}
+			AxpyRows(m, rows, c, x)
+			sameFloats(t, what, want, m.Data)
+			a.check(t, what)
+		}
+		for dim := range 261 {
+			for _, kind := range valueKinds {
+				try(dim, a.rng.IntN(30), a.rng.IntN(8), kind)
+			}
+		}
+		for count := range 20 {
+			try(77, count, count%8, "normal")
+		}
+		try(5000, 50, 3, "normal")
+		try(1<<17+3, 4, 5, "normal")
+	})
+}
+
 func TestSumRows(t *testing.T) {
 	atEveryLevel(t, func(t *testing.T) {
 		a := &arena{rng: rand.New(rand.NewPCG(5, 9))}
@@ -344,6 +375,11 @@ func TestProductsRefuse(t *testing.T) {
 		"SumRows: dst":        func() { SumRows(make([]float32, 4), m, nil) },
 		"SumRows: row":        func() { SumRows(make([]float32, 3), m, []uint32{0, 4}) },
 		"SumRows: short":      func() { SumRows(make([]float32, 3), short, []uint32{3}) },
+		"AxpyRows: lists":     func() { AxpyRows(m, []uint32{0}, nil, m) },
+		"AxpyRows: x":         func() { AxpyRows(m, []uint32{0, 1}, make([]float32, 2), NewMatrix(1, 3)) },
+		"AxpyRows: columns":   func() { AxpyRows(m, []uint32{0}, make([]float32, 1), NewMatrix(1, 4)) },
+		"AxpyRows: row":       func() { AxpyRows(m, []uint32{0, 4}, make([]float32, 2), m) },
+		"AxpyRows: short":     func() { AxpyRows(short, []uint32{3}, make([]float32, 1), m) },
 		"MatMul: terms":       func() { MatMul(NewMatrix(4, 3), m, m, 1) },
 		"MatMul: dst":         func() { MatMul(NewMatrix(4, 3), m, NewMatrix(3, 4), 1) },
 		"MatMul: short a":     func() { MatMul(NewMatrix(4, 2), short, NewMatrix(3, 2), 1) },
