@@ -5,12 +5,13 @@ GO   ?= go
 TOOL  = $(GO) tool -modfile=tools/go.mod
 
 PLUGINPB = internal/wire/pluginpb
+KERNELS = internal/simd
 # What a change of the protocol is compared with: the last release, or HEAD.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
 # How often each benchmark runs: benchstat wants ten.
 COUNT ?= 10
 
-.PHONY: help build test race check vet lint layers generated breaking cross examples bench bench-scoring generate fmt quickstart clean
+.PHONY: help build test race check vet lint layers generated breaking cross purego examples bench bench-scoring generate fmt quickstart clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +25,7 @@ test: ## every test; needs only Go
 race: ## every test under the race detector (needs a C compiler)
 	$(GO) test -race ./...
 
-check: build vet lint layers generated breaking cross test examples ## what a change must pass
+check: build vet lint layers generated breaking cross test purego examples ## what a change must pass
 
 examples: ## the plugin with a module of its own
 	@cd examples/plugin-go && $(GO) vet ./... && $(GO) test ./...
@@ -44,12 +45,22 @@ generated: ## generated code is what its sources say
 	$(TOOL) buf generate -o "$$tmp" && \
 	diff -r "$$tmp/$(PLUGINPB)" $(PLUGINPB) || \
 	{ echo '$(PLUGINPB) is not what sdk/proto says: run make generate' >&2; exit 1; }
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	cp $(KERNELS)/*_amd64.s $(KERNELS)/*_amd64.go "$$tmp" && \
+	$(GO) generate ./$(KERNELS) && \
+	for f in "$$tmp"/*; do diff "$$f" $(KERNELS)/$$(basename "$$f") >/dev/null || \
+	{ echo "$$(basename "$$f") was not what $(KERNELS)/_gen says: it is now" >&2; exit 1; }; done
+	cd $(KERNELS)/_gen && $(GO) vet .
 
 breaking: ## the protocol still reads what the last release wrote
 	$(TOOL) buf breaking --against '.git#ref=$(AGAINST)'
 
+purego: ## the scoring core without assembly, as other machines run it
+	$(GO) test -tags purego ./$(KERNELS) ./sdk/vec ./plugins/flat ./plugins/hnsw
+
 cross: ## builds and vets for machines that tests do not run on
 	GOOS=linux GOARCH=arm64 $(GO) vet ./...
+	GOOS=linux GOARCH=386 $(GO) vet ./sdk/... ./$(KERNELS)
 	GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
 bench: ## benchmarks, ten times each; compare two files with benchstat
@@ -64,6 +75,7 @@ bench-scoring: ## the scoring core beside FAISS, numpy and others; PEERS=install
 
 generate: ## writes the generated code anew
 	$(TOOL) buf generate
+	$(GO) generate ./$(KERNELS)
 
 fmt: ## formats Go sources and workflows
 	$(TOOL) golangci-lint fmt

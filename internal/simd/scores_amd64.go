@@ -19,15 +19,30 @@ func tile14x32(q *float32, docs *float32, dims int, panels int, step int, row in
 //go:noescape
 func oneF32(q *float32, docs *float32, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
 
+// oneF32x16 scores one query against groups of four panels and collects the scores of at least the floor.
+//
+//go:noescape
+func oneF32x16(q *float32, docs *float32, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
+
 // oneF16 scores one query against groups of four panels and collects the scores of at least the floor.
 //
 //go:noescape
 func oneF16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
 
+// oneF16x16 scores one query against groups of four panels and collects the scores of at least the floor.
+//
+//go:noescape
+func oneF16x16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
+
 // oneBF16 scores one query against groups of four panels and collects the scores of at least the floor.
 //
 //go:noescape
 func oneBF16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
+
+// oneBF16x16 scores one query against groups of four panels and collects the scores of at least the floor.
+//
+//go:noescape
+func oneBF16x16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
 
 // widenF16 converts n elements, a multiple of 16.
 //

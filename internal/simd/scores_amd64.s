@@ -2978,6 +2978,220 @@ done:
 	VZEROUPPER
 	RET
 
+// func oneF32x16(q *float32, docs *float32, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
+// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+TEXT ·oneF32x16(SB), $264-88
+	MOVQ   docs+8(FP), AX
+	MOVQ   groups+24(FP), CX
+	MOVQ   row+32(FP), DX
+	MOVQ   dims+16(FP), BX
+	IMUL3Q $0x00000040, BX, BX
+	LEAQ   (BX)(BX*2), SI
+
+group:
+	TESTQ CX, CX
+	JZ    done
+	MOVQ  q+0(FP), DI
+	MOVQ  dims+16(FP), R8
+	MOVQ  AX, R10
+	XORQ  R11, R11
+
+chunk:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   R8, R9
+	SUBQ   $0x00000080, R8
+	JLE    last
+	MOVQ   $0x00000080, R9
+
+last:
+	SUBQ $0x02, R9
+	JLT  rest
+
+loop:
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R10), Z4, Z0
+	VFMADD231PS  (R10)(BX*1), Z4, Z1
+	VFMADD231PS  (R10)(BX*2), Z4, Z2
+	VFMADD231PS  (R10)(SI*1), Z4, Z3
+	VBROADCASTSS 4(DI), Z4
+	VFMADD231PS  64(R10), Z4, Z0
+	VFMADD231PS  64(R10)(BX*1), Z4, Z1
+	VFMADD231PS  64(R10)(BX*2), Z4, Z2
+	VFMADD231PS  64(R10)(SI*1), Z4, Z3
+	ADDQ         $0x00000080, R10
+	ADDQ         $0x08, DI
+	SUBQ         $0x02, R9
+	JGE          loop
+
+rest:
+	ADDQ         $0x02, R9
+	JZ           summed
+	VBROADCASTSS (DI), Z4
+	VFMADD231PS  (R10), Z4, Z0
+	VFMADD231PS  (R10)(BX*1), Z4, Z1
+	VFMADD231PS  (R10)(BX*2), Z4, Z2
+	VFMADD231PS  (R10)(SI*1), Z4, Z3
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x04, DI
+
+summed:
+	TESTQ  R11, R11
+	JZ     first
+	VADDPS (SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+
+first:
+	TESTQ   R8, R8
+	JLE     scored
+	VMOVUPS Z0, (SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	MOVQ    $0x00000001, R11
+	JMP     chunk
+
+scored:
+	MOVQ         norms+40(FP), DI
+	TESTQ        DI, DI
+	JZ           inner
+	MOVQ         qnorm+48(FP), R8
+	VBROADCASTSS (R8), Z4
+	VMOVUPS      (DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z0, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z0, Z5, Z0
+	VMOVUPS      64(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z1, Z5, Z1
+	VMOVUPS      128(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z2, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z2, Z5, Z2
+	VMOVUPS      192(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z3, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z3, Z5, Z3
+	ADDQ         $0x00000100, DI
+	MOVQ         DI, norms+40(FP)
+
+inner:
+	MOVQ          floor+56(FP), DI
+	VBROADCASTSS  (DI), Z4
+	KXORW         K1, K1, K1
+	VCMPPS        $0x1d, Z4, Z0, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z1, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z2, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z3, K2
+	KORW          K2, K1, K1
+	KORTESTW      K1, K1
+	JZ            next
+	MOVQ          out+64(FP), DI
+	MOVQ          stride+72(FP), R8
+	SHLQ          $0x02, R8
+	MOVQ          count+80(FP), R9
+	LEAQ          (DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z0, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_0
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z0, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_0:
+	LEAQ          16(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z1, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_1
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z1, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_1:
+	LEAQ          32(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z2, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_2
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z2, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_2:
+	LEAQ          48(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z3, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_3
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z3, K2, Z5
+	LEAQ          (DI)(R10*4), DI
+	VMOVUPS       Z5, (DI)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (DI)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_3:
+next:
+	LEAQ (AX)(BX*4), AX
+	ADDQ $0x00000040, DX
+	DECQ CX
+	JMP  group
+
+done:
+	VZEROUPPER
+	RET
+
 // func oneF16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
 // Requires: AVX, AVX2, F16C, FMA3, POPCNT
 TEXT ·oneF16(SB), $264-88
@@ -3346,6 +3560,232 @@ none_6:
 	MOVQ         R10, (R9)
 
 none_7:
+next:
+	LEAQ (AX)(BX*4), AX
+	ADDQ $0x00000040, DX
+	DECQ CX
+	JMP  group
+
+done:
+	VZEROUPPER
+	RET
+
+// func oneF16x16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
+// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+TEXT ·oneF16x16(SB), $264-88
+	MOVQ   docs+8(FP), AX
+	MOVQ   groups+24(FP), CX
+	MOVQ   row+32(FP), DX
+	MOVQ   dims+16(FP), BX
+	IMUL3Q $0x00000020, BX, BX
+	LEAQ   (BX)(BX*2), SI
+
+group:
+	TESTQ CX, CX
+	JZ    done
+	MOVQ  q+0(FP), DI
+	MOVQ  dims+16(FP), R8
+	MOVQ  AX, R10
+	XORQ  R11, R11
+
+chunk:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   R8, R9
+	SUBQ   $0x00000080, R8
+	JLE    last
+	MOVQ   $0x00000080, R9
+
+last:
+	SUBQ $0x02, R9
+	JLT  rest
+
+loop:
+	VBROADCASTSS (DI), Z4
+	VCVTPH2PS    (R10), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VCVTPH2PS    (R10)(BX*1), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VCVTPH2PS    (R10)(BX*2), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VCVTPH2PS    (R10)(SI*1), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	VBROADCASTSS 4(DI), Z4
+	VCVTPH2PS    32(R10), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VCVTPH2PS    32(R10)(BX*1), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VCVTPH2PS    32(R10)(BX*2), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VCVTPH2PS    32(R10)(SI*1), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x08, DI
+	SUBQ         $0x02, R9
+	JGE          loop
+
+rest:
+	ADDQ         $0x02, R9
+	JZ           summed
+	VBROADCASTSS (DI), Z4
+	VCVTPH2PS    (R10), Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VCVTPH2PS    (R10)(BX*1), Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VCVTPH2PS    (R10)(BX*2), Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VCVTPH2PS    (R10)(SI*1), Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x04, DI
+
+summed:
+	TESTQ  R11, R11
+	JZ     first
+	VADDPS (SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+
+first:
+	TESTQ   R8, R8
+	JLE     scored
+	VMOVUPS Z0, (SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	MOVQ    $0x00000001, R11
+	JMP     chunk
+
+scored:
+	MOVQ         norms+40(FP), DI
+	TESTQ        DI, DI
+	JZ           inner
+	MOVQ         qnorm+48(FP), R8
+	VBROADCASTSS (R8), Z4
+	VMOVUPS      (DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z0, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z0, Z5, Z0
+	VMOVUPS      64(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z1, Z5, Z1
+	VMOVUPS      128(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z2, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z2, Z5, Z2
+	VMOVUPS      192(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z3, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z3, Z5, Z3
+	ADDQ         $0x00000100, DI
+	MOVQ         DI, norms+40(FP)
+
+inner:
+	MOVQ          floor+56(FP), DI
+	VBROADCASTSS  (DI), Z4
+	KXORW         K1, K1, K1
+	VCMPPS        $0x1d, Z4, Z0, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z1, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z2, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z3, K2
+	KORW          K2, K1, K1
+	KORTESTW      K1, K1
+	JZ            next
+	MOVQ          out+64(FP), DI
+	MOVQ          stride+72(FP), R8
+	SHLQ          $0x02, R8
+	MOVQ          count+80(FP), R9
+	LEAQ          (DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z0, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_0
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z0, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_0:
+	LEAQ          16(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z1, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_1
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z1, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_1:
+	LEAQ          32(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z2, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_2
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z2, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_2:
+	LEAQ          48(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z3, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_3
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z3, K2, Z5
+	LEAQ          (DI)(R10*4), DI
+	VMOVUPS       Z5, (DI)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (DI)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_3:
 next:
 	LEAQ (AX)(BX*4), AX
 	ADDQ $0x00000040, DX
@@ -3748,6 +4188,244 @@ none_6:
 	MOVQ         R10, (R9)
 
 none_7:
+next:
+	LEAQ (AX)(BX*4), AX
+	ADDQ $0x00000040, DX
+	DECQ CX
+	JMP  group
+
+done:
+	VZEROUPPER
+	RET
+
+// func oneBF16x16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
+// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+TEXT ·oneBF16x16(SB), $264-88
+	MOVQ   docs+8(FP), AX
+	MOVQ   groups+24(FP), CX
+	MOVQ   row+32(FP), DX
+	MOVQ   dims+16(FP), BX
+	IMUL3Q $0x00000020, BX, BX
+	LEAQ   (BX)(BX*2), SI
+
+group:
+	TESTQ CX, CX
+	JZ    done
+	MOVQ  q+0(FP), DI
+	MOVQ  dims+16(FP), R8
+	MOVQ  AX, R10
+	XORQ  R11, R11
+
+chunk:
+	VXORPS Z0, Z0, Z0
+	VXORPS Z1, Z1, Z1
+	VXORPS Z2, Z2, Z2
+	VXORPS Z3, Z3, Z3
+	MOVQ   R8, R9
+	SUBQ   $0x00000080, R8
+	JLE    last
+	MOVQ   $0x00000080, R9
+
+last:
+	SUBQ $0x02, R9
+	JLT  rest
+
+loop:
+	VBROADCASTSS (DI), Z4
+	VPMOVZXWD    (R10), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VPMOVZXWD    (R10)(BX*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VPMOVZXWD    (R10)(BX*2), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VPMOVZXWD    (R10)(SI*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	VBROADCASTSS 4(DI), Z4
+	VPMOVZXWD    32(R10), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VPMOVZXWD    32(R10)(BX*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VPMOVZXWD    32(R10)(BX*2), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VPMOVZXWD    32(R10)(SI*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x00000040, R10
+	ADDQ         $0x08, DI
+	SUBQ         $0x02, R9
+	JGE          loop
+
+rest:
+	ADDQ         $0x02, R9
+	JZ           summed
+	VBROADCASTSS (DI), Z4
+	VPMOVZXWD    (R10), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z0
+	VPMOVZXWD    (R10)(BX*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z1
+	VPMOVZXWD    (R10)(BX*2), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z2
+	VPMOVZXWD    (R10)(SI*1), Z5
+	VPSLLD       $0x10, Z5, Z5
+	VFMADD231PS  Z5, Z4, Z3
+	ADDQ         $0x00000020, R10
+	ADDQ         $0x04, DI
+
+summed:
+	TESTQ  R11, R11
+	JZ     first
+	VADDPS (SP), Z0, Z0
+	VADDPS 64(SP), Z1, Z1
+	VADDPS 128(SP), Z2, Z2
+	VADDPS 192(SP), Z3, Z3
+
+first:
+	TESTQ   R8, R8
+	JLE     scored
+	VMOVUPS Z0, (SP)
+	VMOVUPS Z1, 64(SP)
+	VMOVUPS Z2, 128(SP)
+	VMOVUPS Z3, 192(SP)
+	MOVQ    $0x00000001, R11
+	JMP     chunk
+
+scored:
+	MOVQ         norms+40(FP), DI
+	TESTQ        DI, DI
+	JZ           inner
+	MOVQ         qnorm+48(FP), R8
+	VBROADCASTSS (R8), Z4
+	VMOVUPS      (DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z0, Z0, Z0
+	VSUBPS       Z5, Z0, Z0
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z0, Z5, Z0
+	VMOVUPS      64(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z1, Z1, Z1
+	VSUBPS       Z5, Z1, Z1
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z1, Z5, Z1
+	VMOVUPS      128(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z2, Z2, Z2
+	VSUBPS       Z5, Z2, Z2
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z2, Z5, Z2
+	VMOVUPS      192(DI), Z5
+	VADDPS       Z5, Z4, Z5
+	VADDPS       Z3, Z3, Z3
+	VSUBPS       Z5, Z3, Z3
+	VXORPS       Z5, Z5, Z5
+	VMINPS       Z3, Z5, Z3
+	ADDQ         $0x00000100, DI
+	MOVQ         DI, norms+40(FP)
+
+inner:
+	MOVQ          floor+56(FP), DI
+	VBROADCASTSS  (DI), Z4
+	KXORW         K1, K1, K1
+	VCMPPS        $0x1d, Z4, Z0, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z1, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z2, K2
+	KORW          K2, K1, K1
+	VCMPPS        $0x1d, Z4, Z3, K2
+	KORW          K2, K1, K1
+	KORTESTW      K1, K1
+	JZ            next
+	MOVQ          out+64(FP), DI
+	MOVQ          stride+72(FP), R8
+	SHLQ          $0x02, R8
+	MOVQ          count+80(FP), R9
+	LEAQ          (DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z0, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_0
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z0, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_0:
+	LEAQ          16(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z1, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_1
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z1, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_1:
+	LEAQ          32(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z2, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_2
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z2, K2, Z5
+	LEAQ          (DI)(R10*4), R12
+	VMOVUPS       Z5, (R12)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (R12)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_2:
+	LEAQ          48(DX), R10
+	MOVL          R10, 256(SP)
+	VCMPPS        $0x1d, Z4, Z3, K2
+	KMOVW         K2, R11
+	TESTL         R11, R11
+	JZ            none_3
+	MOVQ          (R9), R10
+	VCOMPRESSPS.Z Z3, K2, Z5
+	LEAQ          (DI)(R10*4), DI
+	VMOVUPS       Z5, (DI)
+	VPBROADCASTD  256(SP), Z5
+	VPADDD        iota16<>+0(SB), Z5, Z5
+	VPCOMPRESSD.Z Z5, K2, Z5
+	VMOVDQU32     Z5, (DI)(R8*1)
+	POPCNTL       R11, R11
+	ADDQ          R11, R10
+	MOVQ          R10, (R9)
+
+none_3:
 next:
 	LEAQ (AX)(BX*4), AX
 	ADDQ $0x00000040, DX

@@ -20,7 +20,13 @@ func (t *Tile) one(h *Hits, groups int) {
 		norms, qnorm = &t.Norms[0], &t.QueryNorms[0]
 	}
 	q, floor, list, count := &t.Queries[0], &t.Floors[0], &h.list[0], &h.counts[0]
-	switch {
+	switch wide := level == AVX512; {
+	case t.Halves == nil && wide:
+		oneF32x16(q, &t.Docs[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
+	case t.BFloat && wide:
+		oneBF16x16(q, &t.Halves[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
+	case wide:
+		oneF16x16(q, &t.Halves[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
 	case t.Halves == nil:
 		oneF32(q, &t.Docs[0], t.Dims, groups, t.Row, norms, qnorm, floor, list, h.stride, count)
 	case t.BFloat:

@@ -24,7 +24,8 @@ func scores() {
 	tile("tile6x16", 6, 2, 8, table)
 	tile("tile14x32", 14, 2, 16, table)
 	for _, s := range []source{f32, f16, bf16} {
-		one(s, table)
+		one("one"+s.name, s, 8, table)
+		one("one"+s.name+"x16", s, 16, table)
 	}
 	widen(f16)
 	widen(bf16)
@@ -364,12 +365,12 @@ var (
 
 // one writes the kernel for one query and 64 documents a round: four panels
 // are read side by side, since one stream does not saturate the memory.
-func one(src source, table Mem) {
-	name := "one" + src.name
+func one(name string, src source, lanes int, table Mem) {
 	TEXT(name, 0, "func(q *float32, docs *"+src.param+", dims, groups, row int, norms, qnorm, floor *float32, out *uint32, stride int, count *int)")
 	Pragma("noescape")
 	Doc(name + " scores one query against groups of four panels and collects the scores of at least the floor.")
-	const panels, lanes = 4, 8
+	const panels = 4
+	each := 16 / lanes     // vectors of a panel
 	line := 16 * src.bytes // of one dimension of a panel
 	b := param("docs")
 	groups := param("groups")
@@ -377,14 +378,14 @@ func one(src source, table Mem) {
 	size, size3 := param("dims"), GP64()
 	IMUL3Q(U32(uint32(line)), size, size) // bytes of a panel
 	LEAQ(Mem{Base: size, Index: size, Scale: 2}, size3)
-	sum := AllocLocal(2 * panels * lanes * 4)
+	sum := AllocLocal(panels * 64)
 	ids := AllocLocal(8)
 
 	Label("group")
 	TESTQ(groups, groups)
 	JZ(LabelRef("done"))
-	acc := vectors(2*panels, lanes)
-	t, v, floor := YMM(), YMM(), YMM()
+	acc := vectors(panels*each, lanes)
+	t, v, floor := vector(lanes), vector(lanes), vector(lanes)
 	q, left, c, p, later := param("q"), param("dims"), GP64(), GP64(), GP64()
 	MOVQ(b, p)
 	XORQ(later, later)
@@ -401,8 +402,8 @@ func one(src source, table Mem) {
 	step := func(u int) {
 		VBROADCASTSS(Mem{Base: q, Disp: u * 4}, t)
 		for i := range acc {
-			m := Mem{Base: p, Disp: u*line + i%2*line/2}
-			switch i / 2 {
+			m := Mem{Base: p, Disp: u*line + i%each*line/each}
+			switch i / each {
 			case 1:
 				m.Index, m.Scale = size, 1
 			case 2:
@@ -437,13 +438,13 @@ func one(src source, table Mem) {
 	TESTQ(later, later)
 	JZ(LabelRef("first"))
 	for i := range acc {
-		VADDPS(sum.Offset(i*32), acc[i], acc[i])
+		VADDPS(sum.Offset(i * lanes * 4), acc[i], acc[i])
 	}
 	Label("first")
 	TESTQ(left, left)
 	JLE(LabelRef("scored"))
 	for i := range acc {
-		VMOVUPS(acc[i], sum.Offset(i*32))
+		VMOVUPS(acc[i], sum.Offset(i * lanes * 4))
 	}
 	MOVQ(U32(1), later)
 	JMP(LabelRef("chunk"))
@@ -454,22 +455,32 @@ func one(src source, table Mem) {
 	JZ(LabelRef("inner"))
 	qn := param("qnorm")
 	VBROADCASTSS(Mem{Base: qn}, t)
-	s := YMM()
+	s := vector(lanes)
 	for i := range acc {
-		VMOVUPS(Mem{Base: norms, Disp: i * 32}, v)
+		VMOVUPS(Mem{Base: norms, Disp: i * lanes * 4}, v)
 		euclid(acc[i], t, v, s)
 	}
-	ADDQ(U32(2*panels*32), norms)
+	ADDQ(U32(panels*64), norms)
 	Store(norms, Param("norms"))
 	Label("inner")
 	fl := param("floor")
 	VBROADCASTSS(Mem{Base: fl}, floor)
-	zero(t)
-	for i := range acc {
-		VCMPPS(Imm(geOQ), floor, acc[i], v)
-		VORPS(v, t, t)
+	if lanes == 16 {
+		any, k := K(), K()
+		KXORW(any, any, any)
+		for i := range acc {
+			VCMPPS(Imm(geOQ), floor, acc[i], k)
+			KORW(k, any, any)
+		}
+		KORTESTW(any, any)
+	} else {
+		zero(t)
+		for i := range acc {
+			VCMPPS(Imm(geOQ), floor, acc[i], v)
+			VORPS(v, t, t)
+		}
+		VTESTPS(t, t)
 	}
-	VTESTPS(t, t)
 	JZ(LabelRef("next"))
 	out := param("out")
 	width := param("stride")
@@ -477,7 +488,7 @@ func one(src source, table Mem) {
 	count := param("count")
 	for i := range acc {
 		r := GP64()
-		LEAQ(Mem{Base: row, Disp: i * 8}, r)
+		LEAQ(Mem{Base: row, Disp: i * lanes}, r)
 		MOVL(r.As32(), ids)
 		collect(fmt.Sprintf("_%d", i), acc[i], floor, v, t, ids, out, width, Mem{Base: count}, table)
 	}
