@@ -7,6 +7,7 @@
 // vec); the kernels check nothing.
 package simd
 
+//go:generate sh -c "cd _gen && go run . -kernels ints -pkg simd -out ../ints_amd64.s -stubs ../ints_amd64.go"
 //go:generate sh -c "cd _gen && go run . -kernels linalg -pkg simd -out ../linalg_amd64.s -stubs ../linalg_amd64.go"
 //go:generate sh -c "cd _gen && go run . -kernels scores -pkg simd -out ../scores_amd64.s -stubs ../scores_amd64.go"
 
@@ -47,19 +48,21 @@ func Use(l Level) (before Level) {
 	return before
 }
 
-// initial panics on a name that nobody knows: a measurement under a misspelt
-// level would be of something else.
+// initial warns of a level that is not to be had: a measurement would be of
+// something else.
 func initial(name string) Level {
 	if name == "" {
 		return Best
 	}
 	for l := Go; l <= AVX512; l++ {
-		if l.String() == name {
-			if l > Best {
-				fmt.Fprintf(os.Stderr, "%s=%s: this processor or build has %s at most\n", Env, name, Best)
-			}
-			return min(l, Best)
+		if l.String() != name {
+			continue
 		}
+		if l > Best {
+			fmt.Fprintf(os.Stderr, "%s=%s: this processor or build has %s at most, which is used\n", Env, name, Best)
+		}
+		return min(l, Best)
 	}
-	panic(fmt.Sprintf("%s=%q: want go, avx2 or avx512", Env, name))
+	fmt.Fprintf(os.Stderr, "%s=%s: want go, avx2 or avx512; %s is used\n", Env, name, Best)
+	return Best
 }

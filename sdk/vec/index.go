@@ -15,6 +15,20 @@ import (
 // Index is a set of documents that can be searched exactly. Pack makes one
 // that is laid out for speed, Scan one that reads the documents where they lie.
 // Both give the same bits. An Index is safe for concurrent use.
+//
+// Documents and queries are both of floating point, any of the three types, or
+// both Int8, or both Bits. Of those two, a sum of integers is exact, and what
+// follows is rounded to float32 operation by operation:
+//
+//	Int8   InnerProduct  q·d
+//	       Cosine        (q·d)·inv(d)·inv(q), inv(x) = 1/√Σx² from float64, 0 for a row of zeros
+//	       L2            −Σ(q−d)²
+//	Bits   InnerProduct  dim − 2h, h the number of bits that differ
+//	       Cosine        (dim − 2h)/dim
+//	       L2            −4h
+//
+// Int8 may have 131071 dimensions, for L2 33025, so that no sum leaves int32;
+// Bits may have 2^24, of which every score is exact but the quotient.
 type Index struct {
 	docs Vectors
 	rows []int32 // the candidates, ascending; nil means all
@@ -27,6 +41,7 @@ type Index struct {
 	f32    []float32
 	u16    []uint16
 	norms  []float32
+	ints   intPanels // of Int8 and Bits
 }
 
 // IndexOptions say what is searched, and how. The zero value means all rows by
@@ -45,8 +60,6 @@ func Scan(docs Vectors, o IndexOptions) (*Index, error) {
 		return nil, fmt.Errorf("documents: %w", err)
 	}
 	switch {
-	case docs.Element >= Int8:
-		return nil, fmt.Errorf("documents are %s: want float32, float16 or bfloat16", docs.Element)
 	case docs.Rows > math.MaxInt32:
 		return nil, fmt.Errorf("%d documents: at most %d fit one index; search shards and merge", docs.Rows, math.MaxInt32)
 	case o.Similarity < InnerProduct || o.Similarity > L2:
@@ -55,6 +68,9 @@ func Scan(docs Vectors, o IndexOptions) (*Index, error) {
 		return nil, fmt.Errorf("threads must not be negative, got %d", o.Threads)
 	}
 	x := &Index{docs: docs, n: docs.Rows, sim: o.Similarity}
+	if most := x.mostDims(); docs.Dim > most {
+		return nil, fmt.Errorf("%d dimensions of %s: at most %d for %s, whose sums are exact", docs.Dim, docs.Element, most, x.sim)
+	}
 	if o.Rows != nil {
 		rows, err := ascending(o.Rows, docs.Rows)
 		if err != nil {
@@ -75,19 +91,25 @@ func Pack(ctx context.Context, docs Vectors, o IndexOptions) (*Index, error) {
 		return nil, err
 	}
 	panels, dim := x.panels(), docs.Dim
+	threads := o.Threads
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	if x.integer() {
+		if err := x.packAllInts(ctx, threads); err != nil {
+			return nil, err
+		}
+		return x, nil
+	}
 	// A float16 scaled to unit length is no float16 any more.
 	halves := docs.Element.bits() == 16 && x.sim != Cosine
 	if halves {
 		x.u16 = make([]uint16, panels*simd.PanelDocs*dim)
 	} else {
-		x.f32 = aligned(panels * simd.PanelDocs * dim)
+		x.f32 = aligned[float32](panels * simd.PanelDocs * dim)
 	}
 	if x.sim == L2 {
-		x.norms = aligned(panels * simd.PanelDocs)
-	}
-	threads := o.Threads
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
+		x.norms = aligned[float32](panels * simd.PanelDocs)
 	}
 	const batch = 16
 	err = each(ctx, threads, (panels+batch-1)/batch, func(t int) {
@@ -120,6 +142,9 @@ func Pack(ctx context.Context, docs Vectors, o IndexOptions) (*Index, error) {
 	x.docs.data = nil
 	return x, nil
 }
+
+// scanning reports whether a search makes documents ready on its way.
+func (x *Index) scanning() bool { return x.f32 == nil && !(x.integer() && x.packed) }
 
 // Rows returns how many documents there are to find.
 func (x *Index) Rows() int { return x.n }
@@ -262,27 +287,31 @@ type worker struct {
 	panels  []float32 // a block of documents
 	norms   []float32
 	rows    []float32 // documents on their way into a panel
+
+	words   []uint32 // queries of integers
+	offsets []int32
+	ints    intPanels
 }
 
 var workers = sync.Pool{New: func() any { return new(worker) }}
 
 // aligned returns n zeros that start on a line of the cache.
-func aligned(n int) []float32 {
+func aligned[T float32 | uint32 | int32](n int) []T {
 	const line = 64 / 4
 	if n > math.MaxInt/4-line {
 		panic("vec: the documents do not fit in memory")
 	}
-	b := make([]float32, n+line)
+	b := make([]T, n+line)
 	skip := int(-uintptr(unsafe.Pointer(&b[0]))%64) / 4
 	return b[skip : skip+n : skip+n]
 }
 
 // grown returns memory for n values, x itself if it is large enough.
-func grown(x []float32, n int) []float32 {
+func grown[T float32 | uint32 | int32](x []T, n int) []T {
 	if cap(x) >= n {
 		return x[:n]
 	}
-	return aligned(n)
+	return aligned[T](n)
 }
 
 // widen converts 16-bit elements.

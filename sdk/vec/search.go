@@ -147,9 +147,9 @@ func (p *progress) add(pairs int) {
 // plan returns how many query blocks and document shards there are.
 func (s *search) plan() (blocks, shards int) {
 	size := s.sizes.maxQueries
-	scanning := s.f32 == nil
+	scanning := s.scanning()
 	if !scanning { // else documents are made ready once per block of queries
-		size = min(size, s.sizes.queryBytes/(4*max(1, s.docs.Dim))/queryUnit*queryUnit)
+		size = min(size, s.sizes.queryBytes/(4*max(1, s.queryWords(1)))/queryUnit*queryUnit)
 	}
 	size = max(queryUnit, min(size, s.sizes.keyBytes/(8*roomFor(s.k))/queryUnit*queryUnit))
 	blocks = (s.nq + size - 1) / size
@@ -273,6 +273,10 @@ func (s *search) finish(res []best, out [][]Hit) {
 		for j, x := range keys {
 			h := x.hit()
 			h.Row = s.row(h.Row)
+			if s.docs.Element == Bits && s.sim == Cosine && s.docs.Dim > 0 {
+				// The quotients are in the order of the inner products.
+				h.Score /= float32(s.docs.Dim)
+			}
 			hits[j] = h
 		}
 		out[i] = hits
@@ -283,11 +287,20 @@ func (s *search) finish(res []best, out [][]Hit) {
 type group struct {
 	first, n int
 	width    int
-	at       int // of its panel in worker.queries
+	at       int // of its panel in worker.queries or worker.words
+}
+
+// queryWords returns how much memory queries take in a tile of the given width,
+// in units of four bytes.
+func (s *search) queryWords(width int) int {
+	if s.integer() {
+		return width * s.lines() * simd.QueryWords(width)
+	}
+	return width * s.lines()
 }
 
 // groups cuts nq queries into tiles.
-func groups(nq, dim int) []group {
+func (s *search) groups(nq int) []group {
 	var out []group
 	widths := simd.Widths()
 	at := 0
@@ -305,7 +318,7 @@ func groups(nq, dim int) []group {
 		n := min(width, nq-q)
 		out = append(out, group{q, n, width, at})
 		q += n
-		at += width * dim
+		at += s.queryWords(width)
 	}
 	return out
 }
@@ -313,9 +326,17 @@ func groups(nq, dim int) []group {
 // prepare lays queries out for scoring; list has their numbers.
 func (s *search) prepare(w *worker, list []int) []group {
 	dim := s.docs.Dim
-	gs := groups(len(list), dim)
+	gs := s.groups(len(list))
 	last := gs[len(gs)-1]
-	w.queries = grown(w.queries, last.at+last.width*dim)
+	words := last.at + s.queryWords(last.width)
+	if s.integer() {
+		w.words = grown(w.words, words)
+		w.offsets = grown(w.offsets, last.first+last.width)
+		clear(w.words[last.at:])
+	} else {
+		w.queries = grown(w.queries, words)
+		clear(w.queries[last.at:]) // it may have fewer queries than lanes
+	}
 	lanes := last.first + last.width
 	w.qnorms, w.floors = grown(w.qnorms, lanes), grown(w.floors, lanes)
 	clear(w.qnorms)
@@ -324,14 +345,14 @@ func (s *search) prepare(w *worker, list []int) []group {
 	}
 	row := make([]float32, 0, dim)
 	for _, g := range gs {
-		panel := w.queries[g.at:][:g.width*dim]
-		if g.n < g.width {
-			clear(panel)
-		}
 		for i := range g.n {
 			r := list[g.first+i]
 			if s.queryRows != nil {
 				r = int(s.queryRows[r])
+			}
+			if s.integer() {
+				s.putInts(w, g, i, r)
+				continue
 			}
 			row = s.queries.AppendFloat32(row[:0], r)
 			switch s.sim {
@@ -341,7 +362,7 @@ func (s *search) prepare(w *worker, list []int) []group {
 				w.qnorms[g.first+i] = float32(squares(row))
 			}
 			for p, v := range row {
-				panel[p*g.width+i] = v
+				w.queries[g.at+p*g.width+i] = v
 			}
 		}
 	}
@@ -436,10 +457,10 @@ func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p
 		return
 	}
 	most := s.sizes.docBytes
-	if gs[0].width == 1 && s.f32 != nil && len(gs) == 1 {
+	if gs[0].width == 1 && !s.scanning() && len(gs) == 1 {
 		most *= 4 // nothing is read twice
 	}
-	size := max(1, min(s.sizes.maxPanels, most/(4*simd.PanelDocs*max(1, s.docs.Dim))))
+	size := max(1, min(s.sizes.maxPanels, most/(4*simd.PanelDocs*max(1, s.lines()))))
 	if gs[0].width == 1 {
 		size = max(4, size&^3)
 	}
@@ -459,34 +480,27 @@ func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p
 
 // score scores n panels, every step-th from the first.
 func (s *search) score(w *worker, gs []group, res []best, first, step, n int) {
-	t := simd.Tile{Dims: s.docs.Dim, Panels: n, Row: first * simd.PanelDocs}
-	if s.u16 != nil && gs[0].width == 1 {
-		t.Halves, t.BFloat, t.Step = s.u16[t.Row*t.Dims:], s.docs.Element == BFloat16, step
-		if s.norms != nil {
-			t.Norms = s.norms[t.Row:]
-		}
+	var score func(g group)
+	var stride int // which panels of the block count
+	if s.integer() {
+		score, stride = s.intScorer(w, first, step, n)
 	} else {
-		t.Docs, t.Norms, t.Step = s.block(w, first, step, n)
+		score, stride = s.floatScorer(w, first, step, n, gs[0].width == 1)
 	}
+	row := first * simd.PanelDocs
 	for _, g := range gs {
-		t.Queries, t.Width = w.queries[g.at:], g.width
-		t.QueryNorms, t.Floors = w.qnorms[g.first:], w.floors[g.first:]
 		some := res[g.first : g.first+g.n]
 		for i := range some {
-			t.Floors[i] = some[i].least(int32(t.Row))
+			w.floors[g.first+i] = some[i].least(int32(row))
 		}
 		w.hits.Reset(n * simd.PanelDocs)
-		if g.width == 1 {
-			t.One(&w.hits)
-		} else {
-			t.Score(&w.hits)
-		}
+		score(g)
 		for i := range some {
 			scores, rows := w.hits.Of(i)
 			for j, x := range scores {
 				at := int(rows[j])
-				if t.Step != step { // the panels were brought together
-					d := at - t.Row
+				if stride != step { // the panels were brought together
+					d := at - row
 					at += d / simd.PanelDocs * simd.PanelDocs * (step - 1)
 				}
 				if at < s.n {
@@ -495,6 +509,29 @@ func (s *search) score(w *worker, gs []group, res []best, first, step, n int) {
 			}
 		}
 	}
+}
+
+// floatScorer returns what scores a block for a group, and which panels of the
+// block count; one says that groups are single queries.
+func (s *search) floatScorer(w *worker, first, step, n int, one bool) (score func(g group), stride int) {
+	t := &simd.Tile{Dims: s.docs.Dim, Panels: n, Row: first * simd.PanelDocs}
+	if s.u16 != nil && one {
+		t.Halves, t.BFloat, t.Step = s.u16[t.Row*t.Dims:], s.docs.Element == BFloat16, step
+		if s.norms != nil {
+			t.Norms = s.norms[t.Row:]
+		}
+	} else {
+		t.Docs, t.Norms, t.Step = s.block(w, first, step, n)
+	}
+	return func(g group) {
+		t.Queries, t.Width = w.queries[g.at:], g.width
+		t.QueryNorms, t.Floors = w.qnorms[g.first:], w.floors[g.first:]
+		if one {
+			t.One(&w.hits)
+			return
+		}
+		t.Score(&w.hits)
+	}, t.Step
 }
 
 // part returns where part i begins when n things are cut into even parts. The

@@ -13,6 +13,7 @@ import (
 
 // families are the files of kernels that can be written.
 var families = map[string]func(){
+	"ints":   ints,
 	"linalg": linalg,
 	"scores": scores,
 }
