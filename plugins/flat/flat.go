@@ -77,8 +77,9 @@ func (x *Index) Build(ctx context.Context, t *sdk.BuildTask) error {
 }
 
 // queriesAtOnce bounds the memory of a search: rankings are handed on before
-// the next queries are searched.
-const queriesAtOnce = 1024
+// the next queries are searched. The core goes over the documents once for so
+// many queries.
+const queriesAtOnce = 4 * 1008
 
 // Search ranks the candidates for each query.
 func (x *Index) Search(ctx context.Context, t *sdk.SearchTask, emit func(query int32, hits []sdk.Hit) error) error {
@@ -87,7 +88,7 @@ func (x *Index) Search(ctx context.Context, t *sdk.SearchTask, emit func(query i
 		return fmt.Errorf("documents: %w", err)
 	}
 	defer docs.Close() //nolint:errcheck // read only
-	if err := checkShape(t.Dir, docs.Matrix); err != nil {
+	if err := checkShape(t.Dir, docs.Vectors); err != nil {
 		return err
 	}
 	queries, err := open(t.Queries)
@@ -102,11 +103,13 @@ func (x *Index) Search(ctx context.Context, t *sdk.SearchTask, emit func(query i
 			rows[i] = int32(i)
 		}
 	}
+	index, err := vec.Scan(docs.Vectors, vec.IndexOptions{Similarity: x.similarity, Rows: t.DocumentRows})
+	if err != nil {
+		return err
+	}
 	for i := 0; i < len(rows); i += queriesAtOnce {
 		part := rows[i:min(i+queriesAtOnce, len(rows))]
-		found, err := vec.TopK(ctx, docs.Matrix, queries.Matrix, t.K, vec.Options{
-			Similarity: x.similarity, DocRows: t.DocumentRows, QueryRows: part, Threads: x.threads,
-		})
+		found, err := index.Search(ctx, queries.Vectors, t.K, vec.SearchOptions{Rows: part, Threads: x.threads})
 		if err != nil {
 			return err
 		}
@@ -123,8 +126,8 @@ func (x *Index) Search(ctx context.Context, t *sdk.SearchTask, emit func(query i
 	return ctx.Err()
 }
 
-func open(m sdk.Matrix) (*vec.File, error) {
-	f, err := vec.OpenNPY(m.Path)
+func open(m sdk.Matrix) (*vec.VectorsFile, error) {
+	f, err := vec.OpenVectors(m.Path)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +138,7 @@ func open(m sdk.Matrix) (*vec.File, error) {
 	return f, nil
 }
 
-func checkShape(dir string, docs vec.Matrix) error {
+func checkShape(dir string, docs vec.Vectors) error {
 	b, err := os.ReadFile(filepath.Join(dir, shapeFile))
 	if err != nil {
 		return fmt.Errorf("open index: %w", err)
