@@ -3,7 +3,7 @@
 package simd
 
 // packHalf writes k values, a multiple of eight, of eight rows to half of a panel.
-func packHalf(panel *float32, rows *[8]*float32, k int) { transpose8(panel, rows, k) }
+func packHalf(panel *float32, rows *[8]*float32, k int) { transpose8(panel, rows, k, 0) }
 
 // gemmTile runs the kernel of so many rows, one to six.
 func gemmTile(rows int, c *float32, ldc int, a *float32, ai, ap int, b *float32, k, panels int, add bool) {

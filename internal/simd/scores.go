@@ -347,7 +347,7 @@ func Pack(panel []float32, rows [][]float32, dims int) {
 					zeros = true
 				}
 			}
-			transpose8(&panel[half], &p, whole)
+			transpose8(&panel[half], &p, whole, 4*PanelDocs*dims)
 			if zeros {
 				first := min(max(len(rows)-half, 0), 8)
 				for i := range whole {

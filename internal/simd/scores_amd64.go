@@ -54,10 +54,10 @@ func widenF16(dst *float32, src *uint16, n int)
 //go:noescape
 func widenBF16(dst *float32, src *uint16, n int)
 
-// transpose8 writes dims elements, a multiple of eight, of eight rows to half of a panel.
+// transpose8 writes dims elements, a multiple of eight, of eight rows to half of a panel. What lies ahead bytes behind them is fetched: rows are too short for the processor to notice their order.
 //
 //go:noescape
-func transpose8(dst *float32, rows *[8]*float32, dims int)
+func transpose8(dst *float32, rows *[8]*float32, dims int, ahead int)
 
 // squares16 writes the sums of squares of the 16 documents of a panel.
 //

@@ -4482,9 +4482,9 @@ done:
 	VZEROUPPER
 	RET
 
-// func transpose8(dst *float32, rows *[8]*float32, dims int)
-// Requires: AVX
-TEXT ·transpose8(SB), NOSPLIT, $0-24
+// func transpose8(dst *float32, rows *[8]*float32, dims int, ahead int)
+// Requires: AVX, MMX+
+TEXT ·transpose8(SB), NOSPLIT, $0-32
 	MOVQ dst+0(FP), AX
 	MOVQ rows+8(FP), CX
 	MOVQ dims+16(FP), DX
@@ -4496,11 +4496,21 @@ TEXT ·transpose8(SB), NOSPLIT, $0-24
 	MOVQ 40(CX), R10
 	MOVQ 48(CX), R11
 	MOVQ 56(CX), CX
+	MOVQ ahead+24(FP), R13
 	XORQ R12, R12
 
 loop:
 	CMPQ       R12, DX
 	JGE        done
+	PREFETCHT0 (BX)(R13*1)
+	PREFETCHT0 (SI)(R13*1)
+	PREFETCHT0 (DI)(R13*1)
+	PREFETCHT0 (R8)(R13*1)
+	PREFETCHT0 (R9)(R13*1)
+	PREFETCHT0 (R10)(R13*1)
+	PREFETCHT0 (R11)(R13*1)
+	PREFETCHT0 (CX)(R13*1)
+	ADDQ       $0x20, R13
 	VMOVUPS    (BX)(R12*4), Y0
 	VMOVUPS    (SI)(R12*4), Y1
 	VMOVUPS    (DI)(R12*4), Y2

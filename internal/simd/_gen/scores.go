@@ -438,13 +438,13 @@ func one(name string, src source, lanes int, table Mem) {
 	TESTQ(later, later)
 	JZ(LabelRef("first"))
 	for i := range acc {
-		VADDPS(sum.Offset(i * lanes * 4), acc[i], acc[i])
+		VADDPS(sum.Offset(i*lanes*4), acc[i], acc[i])
 	}
 	Label("first")
 	TESTQ(left, left)
 	JLE(LabelRef("scored"))
 	for i := range acc {
-		VMOVUPS(acc[i], sum.Offset(i * lanes * 4))
+		VMOVUPS(acc[i], sum.Offset(i*lanes*4))
 	}
 	MOVQ(U32(1), later)
 	JMP(LabelRef("chunk"))
@@ -531,20 +531,24 @@ func widen(src source) {
 // transpose writes the packer: eight rows become half of a panel, 8×8 elements
 // at a time.
 func transpose() {
-	TEXT("transpose8", NOSPLIT, "func(dst *float32, rows *[8]*float32, dims int)")
+	TEXT("transpose8", NOSPLIT, "func(dst *float32, rows *[8]*float32, dims, ahead int)")
 	Pragma("noescape")
-	Doc("transpose8 writes dims elements, a multiple of eight, of eight rows to half of a panel.")
+	Doc("transpose8 writes dims elements, a multiple of eight, of eight rows to half of a panel. What lies ahead bytes behind them is fetched: rows are too short for the processor to notice their order.")
 	dst, rows, n := param("dst"), param("rows"), param("dims")
 	var p [8]GPVirtual
 	for i := range p {
 		p[i] = GP64()
 		MOVQ(Mem{Base: rows, Disp: i * 8}, p[i])
 	}
-	at := GP64()
+	at, pre := GP64(), param("ahead")
 	XORQ(at, at)
 	Label("loop")
 	CMPQ(at, n)
 	JGE(LabelRef("done"))
+	for i := range p {
+		PREFETCHT0(Mem{Base: p[i], Index: pre, Scale: 1})
+	}
+	ADDQ(Imm(32), pre)
 	r, t := vectors(8, 8), vectors(8, 8)
 	for i := range r {
 		VMOVUPS(Mem{Base: p[i], Index: at, Scale: 4}, r[i])
