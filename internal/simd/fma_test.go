@@ -124,8 +124,8 @@ func bigScore(q, d []float32) float32 {
 
 // families are kinds of vector on which the kernels take different paths.
 var families = map[string]func(rng *rand.Rand) float32{
-	"gauss":     func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) },
-	"half":      func(rng *rand.Rand) float32 { // the bits of a float16
+	"gauss": func(rng *rand.Rand) float32 { return float32(rng.NormFloat64()) },
+	"half": func(rng *rand.Rand) float32 { // the bits of a float16
 		return math.Float32frombits(rng.Uint32()&0x807fe000 | uint32(113+rng.IntN(15))<<23)
 	},
 	"integers":  func(rng *rand.Rand) float32 { return float32(rng.IntN(1<<20) - 1<<19) },
@@ -136,48 +136,6 @@ var families = map[string]func(rng *rand.Rand) float32{
 		return float32(math.Ldexp(rng.NormFloat64(), rng.IntN(80)-40))
 	},
 	"zeros": func(rng *rand.Rand) float32 { return float32(rng.IntN(2)) * float32(rng.NormFloat64()) },
-}
-
-func TestScoreTile(t *testing.T) {
-	rng := rand.New(rand.NewPCG(3, 4))
-	for name, gen := range families {
-		for dim := range 261 {
-			if dim > 20 && dim%16 > 1 && dim%128 > 1 {
-				continue
-			}
-			// Every width and level, two panels with the second half empty, one
-			// of each step.
-			for _, c := range cases() {
-				before := Use(c.level)
-				queries, docs := random(rng, gen, c.width, dim), random(rng, gen, 24, dim)
-				tile := Tile{
-					Queries: packed(queries, c.width, dim), Width: c.width,
-					Docs: append(packed(docs[:16], 16, dim), packed(docs[16:], 16, dim)...),
-					Dims: dim, Panels: 2, Step: 1, Row: 100, Floors: floors(c.width),
-				}
-				var h Hits
-				h.Reset(32)
-				if c.one {
-					tile.One(&h)
-				} else {
-					tile.Score(&h)
-				}
-				for i, q := range queries {
-					scores, rows := h.Of(i)
-					if len(scores) != 32 {
-						t.Fatalf("%s, %d dimensions, %v: want 32 hits, got %d", name, dim, c, len(scores))
-					}
-					for j, d := range docs {
-						want := bigScore(q, d)
-						if rows[j] != uint32(100+j) || scores[j] != want {
-							t.Fatalf("%s, %d dimensions, %v, query %d, document %d: want %x, got %x of row %d", name, dim, c, i, j, want, scores[j], rows[j])
-						}
-					}
-				}
-				Use(before)
-			}
-		}
-	}
 }
 
 // Where the result is subnormal, midpoints lie elsewhere: 2^-127+2^-149 plus
