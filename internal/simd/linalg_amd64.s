@@ -440,7 +440,7 @@ next:
 	RET
 
 // func sumRowsAVX2(dst *float32, dim int, m *float32, rows *uint32, n int)
-// Requires: AVX
+// Requires: AVX, CMOV, MMX+
 TEXT ·sumRowsAVX2(SB), NOSPLIT, $0-40
 	MOVQ dst+0(FP), AX
 	MOVQ dim+8(FP), CX
@@ -472,29 +472,43 @@ columns128:
 	XORQ    R8, R8
 
 columns128row:
-	CMPQ   R8, SI
-	JGE    columns128end
-	MOVL   (BX)(R8*4), R9
-	IMULQ  CX, R9
-	ADDQ   DX, R9
-	VADDPS (R9), Y0, Y0
-	VADDPS 32(R9), Y1, Y1
-	VADDPS 64(R9), Y2, Y2
-	VADDPS 96(R9), Y3, Y3
-	VADDPS 128(R9), Y4, Y4
-	VADDPS 160(R9), Y5, Y5
-	VADDPS 192(R9), Y6, Y6
-	VADDPS 224(R9), Y7, Y7
-	VADDPS 256(R9), Y8, Y8
-	VADDPS 288(R9), Y9, Y9
-	VADDPS 320(R9), Y10, Y10
-	VADDPS 352(R9), Y11, Y11
-	VADDPS 384(R9), Y12, Y12
-	VADDPS 416(R9), Y13, Y13
-	VADDPS 448(R9), Y14, Y14
-	VADDPS 480(R9), Y15, Y15
-	INCQ   R8
-	JMP    columns128row
+	CMPQ       R8, SI
+	JGE        columns128end
+	LEAQ       8(R8), R10
+	CMPQ       R10, SI
+	CMOVQGE    R8, R10
+	MOVL       (BX)(R10*4), R10
+	IMULQ      CX, R10
+	ADDQ       DX, R10
+	MOVL       (BX)(R8*4), R9
+	IMULQ      CX, R9
+	ADDQ       DX, R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	PREFETCHT0 256(R10)
+	PREFETCHT0 320(R10)
+	PREFETCHT0 384(R10)
+	PREFETCHT0 448(R10)
+	VADDPS     (R9), Y0, Y0
+	VADDPS     32(R9), Y1, Y1
+	VADDPS     64(R9), Y2, Y2
+	VADDPS     96(R9), Y3, Y3
+	VADDPS     128(R9), Y4, Y4
+	VADDPS     160(R9), Y5, Y5
+	VADDPS     192(R9), Y6, Y6
+	VADDPS     224(R9), Y7, Y7
+	VADDPS     256(R9), Y8, Y8
+	VADDPS     288(R9), Y9, Y9
+	VADDPS     320(R9), Y10, Y10
+	VADDPS     352(R9), Y11, Y11
+	VADDPS     384(R9), Y12, Y12
+	VADDPS     416(R9), Y13, Y13
+	VADDPS     448(R9), Y14, Y14
+	VADDPS     480(R9), Y15, Y15
+	INCQ       R8
+	JMP        columns128row
 
 columns128end:
 	VMOVUPS Y0, (AX)
@@ -534,21 +548,31 @@ columns64:
 	XORQ    R8, R8
 
 columns64row:
-	CMPQ   R8, SI
-	JGE    columns64end
-	MOVL   (BX)(R8*4), R9
-	IMULQ  CX, R9
-	ADDQ   DX, R9
-	VADDPS (R9), Y0, Y0
-	VADDPS 32(R9), Y1, Y1
-	VADDPS 64(R9), Y2, Y2
-	VADDPS 96(R9), Y3, Y3
-	VADDPS 128(R9), Y4, Y4
-	VADDPS 160(R9), Y5, Y5
-	VADDPS 192(R9), Y6, Y6
-	VADDPS 224(R9), Y7, Y7
-	INCQ   R8
-	JMP    columns64row
+	CMPQ       R8, SI
+	JGE        columns64end
+	LEAQ       8(R8), R10
+	CMPQ       R10, SI
+	CMOVQGE    R8, R10
+	MOVL       (BX)(R10*4), R10
+	IMULQ      CX, R10
+	ADDQ       DX, R10
+	MOVL       (BX)(R8*4), R9
+	IMULQ      CX, R9
+	ADDQ       DX, R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	PREFETCHT0 128(R10)
+	PREFETCHT0 192(R10)
+	VADDPS     (R9), Y0, Y0
+	VADDPS     32(R9), Y1, Y1
+	VADDPS     64(R9), Y2, Y2
+	VADDPS     96(R9), Y3, Y3
+	VADDPS     128(R9), Y4, Y4
+	VADDPS     160(R9), Y5, Y5
+	VADDPS     192(R9), Y6, Y6
+	VADDPS     224(R9), Y7, Y7
+	INCQ       R8
+	JMP        columns64row
 
 columns64end:
 	VMOVUPS Y0, (AX)
@@ -576,17 +600,25 @@ columns32:
 	XORQ    R8, R8
 
 columns32row:
-	CMPQ   R8, SI
-	JGE    columns32end
-	MOVL   (BX)(R8*4), R9
-	IMULQ  CX, R9
-	ADDQ   DX, R9
-	VADDPS (R9), Y0, Y0
-	VADDPS 32(R9), Y1, Y1
-	VADDPS 64(R9), Y2, Y2
-	VADDPS 96(R9), Y3, Y3
-	INCQ   R8
-	JMP    columns32row
+	CMPQ       R8, SI
+	JGE        columns32end
+	LEAQ       8(R8), R10
+	CMPQ       R10, SI
+	CMOVQGE    R8, R10
+	MOVL       (BX)(R10*4), R10
+	IMULQ      CX, R10
+	ADDQ       DX, R10
+	MOVL       (BX)(R8*4), R9
+	IMULQ      CX, R9
+	ADDQ       DX, R9
+	PREFETCHT0 (R10)
+	PREFETCHT0 64(R10)
+	VADDPS     (R9), Y0, Y0
+	VADDPS     32(R9), Y1, Y1
+	VADDPS     64(R9), Y2, Y2
+	VADDPS     96(R9), Y3, Y3
+	INCQ       R8
+	JMP        columns32row
 
 columns32end:
 	VMOVUPS Y0, (AX)
@@ -608,15 +640,22 @@ columns16:
 	XORQ    R8, R8
 
 columns16row:
-	CMPQ   R8, SI
-	JGE    columns16end
-	MOVL   (BX)(R8*4), R9
-	IMULQ  CX, R9
-	ADDQ   DX, R9
-	VADDPS (R9), Y0, Y0
-	VADDPS 32(R9), Y1, Y1
-	INCQ   R8
-	JMP    columns16row
+	CMPQ       R8, SI
+	JGE        columns16end
+	LEAQ       8(R8), R10
+	CMPQ       R10, SI
+	CMOVQGE    R8, R10
+	MOVL       (BX)(R10*4), R10
+	IMULQ      CX, R10
+	ADDQ       DX, R10
+	MOVL       (BX)(R8*4), R9
+	IMULQ      CX, R9
+	ADDQ       DX, R9
+	PREFETCHT0 (R10)
+	VADDPS     (R9), Y0, Y0
+	VADDPS     32(R9), Y1, Y1
+	INCQ       R8
+	JMP        columns16row
 
 columns16end:
 	VMOVUPS Y0, (AX)
@@ -635,14 +674,21 @@ columns8:
 	XORQ    R8, R8
 
 columns8row:
-	CMPQ   R8, SI
-	JGE    columns8end
-	MOVL   (BX)(R8*4), R9
-	IMULQ  CX, R9
-	ADDQ   DX, R9
-	VADDPS (R9), Y0, Y0
-	INCQ   R8
-	JMP    columns8row
+	CMPQ       R8, SI
+	JGE        columns8end
+	LEAQ       8(R8), R10
+	CMPQ       R10, SI
+	CMOVQGE    R8, R10
+	MOVL       (BX)(R10*4), R10
+	IMULQ      CX, R10
+	ADDQ       DX, R10
+	MOVL       (BX)(R8*4), R9
+	IMULQ      CX, R9
+	ADDQ       DX, R9
+	PREFETCHT0 (R10)
+	VADDPS     (R9), Y0, Y0
+	INCQ       R8
+	JMP        columns8row
 
 columns8end:
 	VMOVUPS Y0, (AX)
@@ -663,9 +709,16 @@ columns8done:
 tailrow:
 	CMPQ       DI, SI
 	JGE        tailend
+	LEAQ       8(DI), R9
+	CMPQ       R9, SI
+	CMOVQGE    DI, R9
+	MOVL       (BX)(R9*4), R9
+	IMULQ      CX, R9
+	ADDQ       DX, R9
 	MOVL       (BX)(DI*4), R8
 	IMULQ      CX, R8
 	ADDQ       DX, R8
+	PREFETCHT0 (R9)
 	VMASKMOVPS (R8), Y0, Y2
 	VADDPS     Y2, Y1, Y1
 	INCQ       DI

@@ -320,16 +320,29 @@ func sumRows(tails Mem) {
 	MOVQ(dim, left)
 	MOVQ(dim, stride)
 	SHLQ(Imm(2), stride)
-	// pass calls add with the address of every row in turn.
-	pass := func(label string, add func(row GPVirtual)) {
-		i, row := GP64(), GP64()
+	// pass calls add with the address of every row in turn, and asks for as many
+	// lines of the row that comes eight later.
+	pass := func(label string, lines int, add func(row GPVirtual)) {
+		i, row, ahead := GP64(), GP64(), GP64()
 		XORQ(i, i)
 		Label(label + "row")
 		CMPQ(i, n)
 		JGE(LabelRef(label + "end"))
-		MOVL(Mem{Base: rows, Index: i, Scale: 4}, row.As32())
-		IMULQ(stride, row)
-		ADDQ(m, row)
+		LEAQ(Mem{Base: i, Disp: 8}, ahead)
+		CMPQ(ahead, n)
+		CMOVQGE(i, ahead)
+		for _, p := range []GPVirtual{ahead, row} {
+			at := p
+			if p == row {
+				at = i
+			}
+			MOVL(Mem{Base: rows, Index: at, Scale: 4}, p.As32())
+			IMULQ(stride, p)
+			ADDQ(m, p)
+		}
+		for l := range lines {
+			PREFETCHT0(Mem{Base: ahead, Disp: l * 64})
+		}
 		add(row)
 		INCQ(i)
 		JMP(LabelRef(label + "row"))
@@ -345,7 +358,7 @@ func sumRows(tails Mem) {
 		for i := range s {
 			VMOVUPS(Mem{Base: dst, Disp: i * 32}, s[i])
 		}
-		pass(label, func(row GPVirtual) {
+		pass(label, (size+1)/2, func(row GPVirtual) {
 			for i := range s {
 				VADDPS(Mem{Base: row, Disp: i * 32}, s[i], s[i])
 			}
@@ -363,7 +376,7 @@ func sumRows(tails Mem) {
 	JZ(LabelRef("done"))
 	mask, s := tailMask(tails, left), YMM()
 	VMASKMOVPS(Mem{Base: dst}, mask, s)
-	pass("tail", func(row GPVirtual) {
+	pass("tail", 1, func(row GPVirtual) {
 		t := YMM()
 		VMASKMOVPS(Mem{Base: row}, mask, t)
 		VADDPS(t, s, s)
