@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -158,7 +157,8 @@ type contender struct {
 	busy           int     // processors that it can keep busy
 	part           float64 // of the queries that it searches; its time is scaled
 	rounds         int     // 0: all
-	tune           bool    // its BLAS is tuned first
+	tune           bool    // it is tuned first
+	tuning         *tuning // with this result
 	approximate    bool
 	noIDs          bool
 	notes          []string
@@ -166,7 +166,8 @@ type contender struct {
 	blas           *blasLib // that a process of it had loaded
 }
 
-// blasQueries is the number of queries from which FAISS multiplies by BLAS.
+// blasQueries is the number of queries from which it matters which BLAS there
+// is.
 const blasQueries = 20
 
 // sideRounds is how many rounds a slow peer takes part in.
@@ -259,10 +260,10 @@ func (d *driver) peersOf(c *kase, pythons []python) {
 					continue
 				}
 				x.name = "FAISS " + py.FAISS
-				if p.docs.Element == vec.Float32 && p.queries >= blasQueries {
+				if p.docs.Element == vec.Float32 {
 					x.tune, x.blasOwner = true, "faiss"
 				}
-				if b := py.blasOf("faiss"); b != nil && b.Kind == "reference" && x.tune {
+				if b := py.blasOf("faiss"); b != nil && b.Kind == "reference" && x.tune && p.queries >= blasQueries {
 					x.family = "faiss without a fast BLAS"
 					x.notes = append(x.notes, "it runs on the reference BLAS, so it is no fair peer: install OpenBLAS (Debian: libopenblas0)")
 				}
@@ -283,14 +284,14 @@ func (d *driver) peersOf(c *kase, pythons []python) {
 					later = append(later, y)
 				}
 			case "faiss_hnsw":
-				if py.FAISS == "" || !d.wanted("FAISS "+py.FAISS) || found > 0 {
+				if py.FAISS == "" || !d.wanted("FAISS "+py.FAISS) {
 					continue
 				}
 				for _, ef := range []int{32, 64, 128} {
 					y := x
 					y.name = fmt.Sprintf("FAISS %s HNSW M=16, ef=%d", py.FAISS, ef)
 					y.approximate, y.job.EF, y.rounds = true, ef, sideRounds
-					y.job.Index = d.script + ".hnsw" // beside the script, and removed with it
+					y.job.Index = d.script + "." + py.FAISS // beside the script, and removed with it
 					c.add(y)
 				}
 				found++
@@ -358,7 +359,7 @@ func older(version string, major, minor int) bool {
 	return a < major || a == major && b < minor
 }
 
-func listCases(w io.Writer, cases []kase, pythons []python) {
+func listCases(w *strings.Builder, cases []kase, pythons []python) {
 	for _, c := range cases {
 		fmt.Fprintf(w, "%-14s %s\n", c.Name, c.describe())
 		for _, x := range c.contenders {

@@ -123,16 +123,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitDone
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "scoring: error: %v\n", err)
+		say(stderr, "scoring: error: %v", err)
 		return exitUsage
 	}
 	status, err := drive(ctx, s, stdout, stderr)
 	switch {
 	case ctx.Err() != nil:
-		fmt.Fprintln(stderr, "scoring: interrupted")
+		say(stderr, "scoring: interrupted")
 		return exitInterrupted
 	case err != nil:
-		fmt.Fprintf(stderr, "scoring: error: %v\n", err)
+		say(stderr, "scoring: error: %v", err)
 		return max(status, exitFailed)
 	}
 	return status
@@ -153,7 +153,12 @@ type driver struct {
 }
 
 func (d *driver) progress(format string, a ...any) {
-	fmt.Fprintf(d.stderr, "%s %s\n", time.Now().Format("15:04:05"), fmt.Sprintf(format, a...))
+	say(d.stderr, "%s %s", time.Now().Format("15:04:05"), fmt.Sprintf(format, a...))
+}
+
+// say writes a line for people. That nobody reads it is no reason to stop.
+func say(w io.Writer, format string, a ...any) {
+	_, _ = fmt.Fprintf(w, format+"\n", a...)
 }
 
 // drive does everything between the flags and the exit status:
@@ -205,18 +210,28 @@ func drive(ctx context.Context, s settings, stdout, stderr io.Writer) (status in
 	if len(all) == 0 {
 		return exitUsage, errors.New("no case has such a name: -list shows them")
 	}
+	// A table goes out as soon as it is known.
+	var text strings.Builder
+	flush := func() error {
+		_, err := io.WriteString(stdout, text.String())
+		text.Reset()
+		return err
+	}
 	if s.list {
-		listCases(stdout, all, pythons)
-		return exitDone, nil
+		listCases(&text, all, pythons)
+		return exitDone, flush()
 	}
 	r := d.newReport(pythons)
-	r.head(stdout)
+	r.head(&text)
 	if s.gate {
 		r.Gate, err = d.compareHashes(ctx)
 		if err != nil {
 			return exitFailed, err
 		}
-		r.gate(stdout)
+		r.gate(&text)
+	}
+	if err := flush(); err != nil {
+		return exitFailed, err
 	}
 	for i := range all {
 		c, err := d.measure(ctx, &all[i])
@@ -224,10 +239,16 @@ func drive(ctx context.Context, s settings, stdout, stderr io.Writer) (status in
 			return exitFailed, err
 		}
 		r.Cases = append(r.Cases, c)
-		c.table(stdout)
+		c.table(&text)
+		if err := flush(); err != nil {
+			return exitFailed, err
+		}
 	}
 	r.Load[1] = loadAverage()
-	r.tail(stdout)
+	r.tail(&text)
+	if err := flush(); err != nil {
+		return exitFailed, err
+	}
 	if s.json != "" {
 		if err := r.write(s.json); err != nil {
 			return exitFailed, err

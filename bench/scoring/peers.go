@@ -3,7 +3,9 @@ package main
 import (
 	"context"
 	_ "embed"
+	"errors"
 	"fmt"
+	"maps"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -148,84 +150,94 @@ func (d *driver) installPeers(ctx context.Context, venv string) error {
 // chooses itself: older releases do not know newer processors.
 var coreTypes = []string{"", "Haswell", "Zen", "SkylakeX"}
 
-// databaseBlocks are the numbers of documents in one of FAISS's products,
-// beside its default.
-var databaseBlocks = []int{0, 256, 4096}
-
 // worth is how much faster a setting must be than the default: less is noise.
 const worth = 0.98
 
-// A tuning is what made a contender fastest on a small part of the documents.
+// A tuning is what made a contender fastest on a part of the documents.
 type tuning struct {
-	core  string
-	block int
+	tried    bool           // core types were tried
+	core     string         // the OPENBLAS_CORETYPE
+	settings map[string]int // of FAISS
 }
 
 func (t tuning) notes(blas *blasLib) []string {
-	core := "OPENBLAS_CORETYPE=" + t.core + " was fastest"
-	if t.core == "" {
-		core = "no OPENBLAS_CORETYPE was worth setting"
-		if blas != nil && blas.Core != "" {
-			core = fmt.Sprintf("OpenBLAS chose %s itself, which no OPENBLAS_CORETYPE beat", blas.Core)
-		}
+	var out []string
+	switch {
+	case t.core != "":
+		out = append(out, "OPENBLAS_CORETYPE="+t.core+" was fastest")
+	case blas != nil && blas.Kind == "OpenBLAS" && t.tried:
+		out = append(out, "no OPENBLAS_CORETYPE beat the one that OpenBLAS chose")
 	}
-	out := []string{core}
-	if t.block != 0 {
-		out = append(out, fmt.Sprintf("distance_compute_blas_database_bs=%d was fastest", t.block))
+	for _, name := range slices.Sorted(maps.Keys(t.settings)) {
+		out = append(out, fmt.Sprintf("%s=%d was fastest", name, t.settings[name]))
 	}
 	return out
 }
 
-// tune tries the settings of a contender's BLAS, once for each shape of product,
-// and applies the best.
+// tune tries the settings of a contender, once for each shape of search, and
+// applies the best.
 func (d *driver) tune(ctx context.Context, c *kase, x *contender) error {
-	key := fmt.Sprint(x.program.argv, x.job.Method, c.plan.docs.Dim, c.plan.queries)
+	key := fmt.Sprint(x.program.argv, x.job.Method, c.plan.docs.Dim, c.plan.queries, c.plan.k)
 	best, done := d.tuned[key]
 	if !done {
-		try := func(t tuning) (float64, error) {
-			p, j := x.program, x.job
-			if t.core != "" {
-				p.env = append(slices.Clone(p.env), "OPENBLAS_CORETYPE="+t.core)
-			}
-			j.DatabaseBS, j.Reps = t.block, 5
-			// Some 10^10 operations: a tenth of a second.
-			j.DocRows = max(1<<15, int(5e9/float64(c.plan.queries*c.plan.docs.Dim)))
-			a, err := d.start(ctx, p, j, x.libraryThreads)
-			if err != nil {
-				return 0, err
-			}
-			return slices.Min(a.Wall), nil
-		}
-		least, err := try(best)
-		if err != nil {
+		var err error
+		if best, err = d.search(ctx, c, x); err != nil {
 			return err
 		}
-		consider := func(t tuning) error {
-			s, err := try(t)
-			if err == nil && s < worth*least {
-				best, least = t, s
-			}
-			return ctx.Err() // a setting that the processor cannot run is no choice, and no failure
-		}
-		for _, core := range coreTypes[1:] {
-			if err := consider(tuning{core: core}); err != nil {
-				return err
-			}
-		}
-		if x.job.Method == "faiss" {
-			for _, n := range databaseBlocks[1:] {
-				if err := consider(tuning{core: best.core, block: n}); err != nil {
-					return err
-				}
-			}
-		}
 		d.tuned[key] = best
-		d.progress("%s: %s tuned: %+v", c.Name, x.name, best)
+		d.progress("%s: %s tuned: %q", c.Name, x.name, best.notes(nil))
 	}
-	if best.core != "" {
-		x.program.env = append(slices.Clone(x.program.env), "OPENBLAS_CORETYPE="+best.core)
-	}
-	x.job.DatabaseBS = best.block
-	x.notes = append(x.notes, best.notes(x.blas)...)
+	x.program, x.job.Settings, x.tuning = x.program.with(best.core), best.settings, &best
 	return nil
+}
+
+// search tries every core type, and with the best the settings of FAISS.
+func (d *driver) search(ctx context.Context, c *kase, x *contender) (best tuning, err error) {
+	j := x.job
+	j.Reps = 3
+	// Products of a tenth of a second, if there are as many documents; of one
+	// query, more documents than a cache holds.
+	j.DocRows = min(1<<18, max(1<<14, int(5e9/float64(c.plan.queries*c.plan.docs.Dim))))
+	least := 0.0
+	for _, core := range coreTypes {
+		if c.plan.queries < blasQueries {
+			break // a product of a matrix and a few vectors waits for the memory
+		}
+		if j.Method == "faiss" {
+			j.Settings = map[string]int{"distance_compute_blas_threshold": 1} // it is BLAS that is tried
+		}
+		a, err := d.start(ctx, x.program.with(core), j, x.libraryThreads)
+		switch {
+		case ctx.Err() != nil:
+			return best, ctx.Err()
+		case err != nil && core != "":
+			continue // the processor cannot run it
+		case err != nil:
+			return best, err
+		case len(a.Wall) == 0 || len(a.CPU) == 0:
+			return best, errors.New("the answer has no times")
+		}
+		s := slices.Min(a.Wall)
+		if j.Threads == 1 {
+			s = slices.Min(a.CPU) // the neighbours take no part in it
+		}
+		if core == "" || s < worth*least {
+			best.tried, best.core, least = true, core, s
+		}
+	}
+	if j.Method != "faiss" {
+		return best, nil
+	}
+	j.Method, j.Settings, j.Worth = "faiss_tune", nil, worth
+	a, err := d.start(ctx, x.program.with(best.core), j, x.libraryThreads)
+	best.settings = a.Settings
+	return best, err
+}
+
+// with returns the program with OpenBLAS told to use the kernels of a core.
+func (p program) with(core string) program {
+	if core != "" {
+		p.env = append(slices.Clone(p.env), "OPENBLAS_CORETYPE="+core)
+	}
+	return p
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math"
 	"os"
@@ -108,6 +107,7 @@ type target struct {
 	Value  float64 `json:"value"`
 	Met    bool    `json:"met"`
 	Short  float64 `json:"short,omitempty"`
+	Busy   bool    `json:"busy,omitempty"`   // of rounds that were all disturbed
 	Absent bool    `json:"absent,omitempty"` // nothing to compare with
 }
 
@@ -147,7 +147,10 @@ func (r *caseResult) summarize() {
 // row puts the rounds of one contender together. A round counts when both
 // processes of the pair had their processors to themselves; if none had, all do.
 func (r *caseResult) row(x *contender) (row, bool) {
-	out := row{Name: x.name, Family: x.family, BLAS: x.blas, Notes: x.notes}
+	out := row{Name: x.name, Family: x.family, BLAS: x.blas, Notes: slices.Clone(x.notes)}
+	if x.tuning != nil {
+		out.Notes = append(out.Notes, x.tuning.notes(x.blas)...)
+	}
 	var pairs, quiet []int
 	for n, round := range r.Rounds {
 		f, ok := round.Figures[x.name]
@@ -234,14 +237,14 @@ func (r *caseResult) judge(w want) target {
 			t.Absent = true
 			return t
 		}
-		t.Value = r.Rows[0].Share.Median
+		t.Value, t.Busy = r.Rows[0].Share.Median, r.Rows[0].Busy
 	default:
 		row := r.fastest(w.of)
 		if row == nil {
 			t.Absent = true
 			return t
 		}
-		t.Value = row.Ratio.Median
+		t.Value, t.Busy = row.Ratio.Median, row.Busy
 		if row.Name != w.of {
 			t.Of = fmt.Sprintf("%s (%s)", w.of, row.Name)
 		}
@@ -337,7 +340,7 @@ func loadAverage() string {
 	return strings.Join(f[:min(3, len(f))], " ")
 }
 
-func (r *report) head(w io.Writer) {
+func (r *report) head(w *strings.Builder) {
 	m := r.Machine
 	fmt.Fprintf(w, "%s, %d processors, %s/%s, kernels up to %s, %s; %s; load average %s\n", m.CPU, m.Processors, m.OS, m.Arch, m.Level, m.Go, r.Date[:10], r.Load[0])
 	for _, p := range r.Peers {
@@ -355,7 +358,7 @@ func (r *report) head(w io.Writer) {
 	fmt.Fprintln(w)
 }
 
-func (r *report) gate(w io.Writer) {
+func (r *report) gate(w *strings.Builder) {
 	ways := 0
 	var differs []string
 	for _, g := range r.Gate {
@@ -382,7 +385,7 @@ func (r *report) gate(w io.Writer) {
 }
 
 // table prints a case as Markdown.
-func (r *caseResult) table(w io.Writer) {
+func (r *caseResult) table(w *strings.Builder) {
 	fmt.Fprintf(w, "### %s: %s\n\n", r.Name, r.What)
 	if r.Skipped != "" {
 		fmt.Fprintf(w, "Skipped: %s.\n\n", r.Skipped)
@@ -469,13 +472,17 @@ func orNone(s, none string) string {
 }
 
 func (t target) String() string {
-	switch {
-	case t.Absent:
+	if t.Absent {
 		return fmt.Sprintf("Target: %s %s: nothing to compare with.", t.Of, t.Want)
-	case t.Met:
-		return fmt.Sprintf("Target: %s %s: %.3f.", t.Of, t.Want, t.Value)
 	}
-	return fmt.Sprintf("Target: %s %s: %.3f, MISSED by %.3f.", t.Of, t.Want, t.Value, t.Short)
+	s := fmt.Sprintf("Target: %s %s: %.3f", t.Of, t.Want, t.Value)
+	if !t.Met {
+		s += fmt.Sprintf(", MISSED by %.3f", t.Short)
+	}
+	if t.Busy {
+		s += " (all rounds disturbed)"
+	}
+	return s + "."
 }
 
 func seconds(s float64) string {
@@ -509,7 +516,7 @@ func (r *caseResult) verdictOf(name string) string {
 	return fmt.Sprintf("%d right", v.Queries)
 }
 
-func (r *report) tail(w io.Writer) {
+func (r *report) tail(w *strings.Builder) {
 	missed, all := 0, 0
 	for _, c := range r.Cases {
 		for _, t := range c.Targets {

@@ -42,10 +42,11 @@ type job struct {
 	Bytes      int    `json:"bytes,omitempty"` // ceilings: the buffer to read
 
 	// Of peers only.
-	Config     string `json:"config,omitempty"`      // split or default
-	DatabaseBS int    `json:"database_bs,omitempty"` // FAISS: documents of one product
-	EF         int    `json:"ef,omitempty"`          // HNSW: candidates kept
-	Index      string `json:"index,omitempty"`       // HNSW: where the built index lies
+	Config   string         `json:"config,omitempty"`   // split or default
+	Settings map[string]int `json:"settings,omitempty"` // FAISS: its global variables
+	Worth    float64        `json:"worth,omitempty"`    // faiss_tune: the time, of the default's, that a setting must reach
+	EF       int            `json:"ef,omitempty"`       // HNSW: candidates kept
+	Index    string         `json:"index,omitempty"`    // HNSW: where the built index lies
 }
 
 // An answer is what a process has to say. Times are seconds.
@@ -60,6 +61,7 @@ type answer struct {
 
 	Ceilings *ceilings         `json:"ceilings,omitempty"`
 	Hashes   map[string]string `json:"hashes,omitempty"`
+	Settings map[string]int    `json:"settings,omitempty"` // of faiss_tune
 }
 
 // ceilings are rates a second over all threads; 0 means not measured.
@@ -77,7 +79,7 @@ func (c ceilings) fma() float64 { return max(c.FMA256, c.FMA512) }
 func work(stdin io.Reader, stdout, stderr io.Writer) int {
 	var j job
 	if err := json.NewDecoder(stdin).Decode(&j); err != nil {
-		fmt.Fprintf(stderr, "scoring worker: error: read the job: %v\n", err)
+		say(stderr, "scoring worker: error: read the job: %v", err)
 		return exitUsage
 	}
 	a, err := j.do(context.Background())
@@ -85,7 +87,7 @@ func work(stdin io.Reader, stdout, stderr io.Writer) int {
 		err = json.NewEncoder(stdout).Encode(a)
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "scoring worker: error: %v\n", err)
+		say(stderr, "scoring worker: error: %v", err)
 		return exitFailed
 	}
 	return exitDone
@@ -340,9 +342,10 @@ func similarities(e vec.Element) []vec.Similarity {
 	return []vec.Similarity{vec.InnerProduct, vec.Cosine, vec.L2}
 }
 
-// measureCeilings times each loop for a while, reading size bytes again and again.
+// measureCeilings times each loop three times, reading size bytes again and
+// again, and keeps the highest rate: what disturbs a loop can only lower it.
 func measureCeilings(threads, size int) (answer, error) {
-	d := 200 * time.Millisecond
+	d := 100 * time.Millisecond
 	if size < 64<<20 {
 		d /= 20 // the program is only tried
 	}
@@ -365,8 +368,12 @@ func measureCeilings(threads, size int) (answer, error) {
 		{&c.Read1, func() (float64, error) { return ceiling.ReadOne(huge, threads, d) }},
 		{&c.Small4, func() (float64, error) { return ceiling.ReadFour(small, threads, d) }},
 	} {
-		if *m.to, err = m.measure(); err != nil && !errors.Is(err, ceiling.ErrNone) {
-			return answer{}, err
+		for range 3 {
+			rate, err := m.measure()
+			if err != nil && !errors.Is(err, ceiling.ErrNone) {
+				return answer{}, err
+			}
+			*m.to = max(*m.to, rate)
 		}
 	}
 	now, _ := cpuTime()
