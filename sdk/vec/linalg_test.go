@@ -270,8 +270,8 @@ func TestSumRows(t *testing.T) {
 	})
 }
 
-// products are the three products with their operands in an arena, as they
-// should be, and a function that computes one again.
+// checkProducts compares the three products of m×k and k×n with the loop that
+// defines them, and that loop with float64.
 func checkProducts(t *testing.T, a *arena, m, n, k, offset int, kind string, threads ...int) {
 	t.Helper()
 	x, y := a.matrix(m, k, offset, kind), a.matrix(k, n, (offset+3)%8, kind)
