@@ -981,7 +981,7 @@ done1:
 	RET
 
 // func dot1x64(q *uint32, docs *uint32, lines int, panels int, step int, row int, shift int, offsets *int32, norms *int32, scales *float32, qscales *float32, floors *float32, out *uint32, stride int, counts *int)
-// Requires: AVX, AVX2, POPCNT
+// Requires: AVX, AVX2, MMX+, POPCNT
 TEXT ·dot1x64(SB), $8-120
 	MOVQ  docs+8(FP), AX
 	MOVQ  panels+24(FP), CX
@@ -1006,10 +1006,15 @@ panel4:
 	VXORPS Y5, Y5, Y5
 	VXORPS Y6, Y6, Y6
 	VXORPS Y7, Y7, Y7
+	LEAQ   (R9)(BX*4), R10
 	SUBQ   $0x02, R8
 	JLT    rest4
 
 loop4:
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(BX*1)
+	PREFETCHT1   (R10)(BX*2)
+	PREFETCHT1   (R10)(SI*1)
 	VPBROADCASTD (DI), Y8
 	VPBROADCASTD 4(DI), Y9
 	VMOVDQU      (R9), Y10
@@ -1068,6 +1073,10 @@ loop4:
 	VPMADDWD     Y9, Y10, Y10
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y10, Y7, Y7
+	PREFETCHT1   64(R10)
+	PREFETCHT1   64(R10)(BX*1)
+	PREFETCHT1   64(R10)(BX*2)
+	PREFETCHT1   64(R10)(SI*1)
 	VPBROADCASTD 8(DI), Y8
 	VPBROADCASTD 12(DI), Y9
 	VMOVDQU      64(R9), Y10
@@ -1127,6 +1136,7 @@ loop4:
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y10, Y7, Y7
 	ADDQ         $0x00000080, R9
+	ADDQ         $0x00000080, R10
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x02, R8
 	JGE          loop4
@@ -1134,6 +1144,10 @@ loop4:
 rest4:
 	ADDQ         $0x02, R8
 	JZ           summed4
+	PREFETCHT1   (R10)
+	PREFETCHT1   (R10)(BX*1)
+	PREFETCHT1   (R10)(BX*2)
+	PREFETCHT1   (R10)(SI*1)
 	VPBROADCASTD (DI), Y8
 	VPBROADCASTD 4(DI), Y9
 	VMOVDQU      (R9), Y10
@@ -1193,6 +1207,7 @@ rest4:
 	VPADDD       Y11, Y7, Y7
 	VPADDD       Y10, Y7, Y7
 	ADDQ         $0x00000040, R9
+	ADDQ         $0x00000040, R10
 	ADDQ         $0x00000008, DI
 
 summed4:
@@ -4227,7 +4242,7 @@ done1:
 	RET
 
 // func agree1x64(q *uint32, docs *uint32, lines int, panels int, step int, row int, shift int, offsets *int32, norms *int32, scales *float32, qscales *float32, floors *float32, out *uint32, stride int, counts *int)
-// Requires: AVX, AVX2, POPCNT
+// Requires: AVX, AVX2, MMX+, POPCNT
 TEXT ·agree1x64(SB), $264-120
 	MOVQ    docs+8(FP), AX
 	MOVQ    panels+24(FP), CX
@@ -4262,10 +4277,15 @@ chunk4:
 	MOVQ   $0x0000001f, R9
 
 last4:
+	LEAQ (R10)(BX*4), R12
 	SUBQ $0x02, R9
 	JLT  rest4
 
 loop4:
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VMOVDQU      (R10), Y9
 	VPSRLW       $0x04, Y9, Y10
 	VPAND        nibbles<>+0(SB), Y9, Y9
@@ -4362,6 +4382,10 @@ loop4:
 	VPXOR        Y11, Y10, Y11
 	VPSHUFB      Y11, Y0, Y11
 	VPADDB       Y11, Y8, Y8
+	PREFETCHT1   64(R12)
+	PREFETCHT1   64(R12)(BX*1)
+	PREFETCHT1   64(R12)(BX*2)
+	PREFETCHT1   64(R12)(SI*1)
 	VMOVDQU      64(R10), Y9
 	VPSRLW       $0x04, Y9, Y10
 	VPAND        nibbles<>+0(SB), Y9, Y9
@@ -4459,6 +4483,7 @@ loop4:
 	VPSHUFB      Y11, Y0, Y11
 	VPADDB       Y11, Y8, Y8
 	ADDQ         $0x00000080, R10
+	ADDQ         $0x00000080, R12
 	ADDQ         $0x00000010, DI
 	SUBQ         $0x02, R9
 	JGE          loop4
@@ -4466,6 +4491,10 @@ loop4:
 rest4:
 	ADDQ         $0x02, R9
 	JZ           summed4
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VMOVDQU      (R10), Y9
 	VPSRLW       $0x04, Y9, Y10
 	VPAND        nibbles<>+0(SB), Y9, Y9
@@ -4563,6 +4592,7 @@ rest4:
 	VPSHUFB      Y11, Y0, Y11
 	VPADDB       Y11, Y8, Y8
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x00000008, DI
 
 summed4:

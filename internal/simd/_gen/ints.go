@@ -232,24 +232,40 @@ func (k intTile) write(what string, table Mem) {
 			MOVQ(U32(uint32(k.chunk)), c)
 			Label("last" + suffix)
 		}
+		at := func(p Register, panel, disp int) Mem {
+			m := Mem{Base: p, Disp: disp}
+			switch panel {
+			case 1:
+				m.Index, m.Scale = ahead, 1
+			case 2:
+				m.Index, m.Scale = ahead, 2
+			case 3:
+				m.Index, m.Scale = ahead3, 1
+			}
+			return m
+		}
+		// The panels are short: a stream ends before the processor has seen that
+		// it is one, so the next round is asked for line by line.
+		var soon GPVirtual
+		if n > 2 {
+			soon = GP64()
+			LEAQ(Mem{Base: p, Index: ahead, Scale: 4}, soon)
+		}
 		line := func(u int) {
+			for panel := 0; n > 2 && panel < n; panel++ {
+				PREFETCHT1(at(soon, panel, u*lineBytes))
+			}
 			k.step(func(j int) Mem {
-				m := Mem{Base: p, Disp: u*lineBytes + j%perPanel*k.lanes*4}
-				switch j / perPanel {
-				case 1:
-					m.Index, m.Scale = ahead, 1
-				case 2:
-					m.Index, m.Scale = ahead, 2
-				case 3:
-					m.Index, m.Scale = ahead3, 1
-				}
-				return m
+				return at(p, j/perPanel, u*lineBytes+j%perPanel*k.lanes*4)
 			}, func(i, word int) Mem {
 				return Mem{Base: q, Disp: 4 * ((u*k.queries+i)*k.words + word)}
 			}, acc)
 		}
 		advance := func(lines int) {
 			ADDQ(U32(uint32(lines*lineBytes)), p)
+			if n > 2 {
+				ADDQ(U32(uint32(lines*lineBytes)), soon)
+			}
 			ADDQ(U32(uint32(lines*k.queries*k.words*4)), q)
 		}
 		const unroll = 2
@@ -269,7 +285,7 @@ func (k intTile) write(what string, table Mem) {
 		advance(1)
 		Label("summed" + suffix)
 		if k.chunk > 0 {
-			at := func(i, j int) Mem { return sums.Offset((i*len(acc[0]) + j) * k.lanes * 4) }
+			sum := func(i, j int) Mem { return sums.Offset((i*len(acc[0]) + j) * k.lanes * 4) }
 			for i := range acc {
 				for j := range acc[i] {
 					k.after(acc[i][j])
@@ -279,7 +295,7 @@ func (k intTile) write(what string, table Mem) {
 			JZ(LabelRef("first" + suffix))
 			for i := range acc {
 				for j := range acc[i] {
-					VPADDD(at(i, j), acc[i][j], acc[i][j])
+					VPADDD(sum(i, j), acc[i][j], acc[i][j])
 				}
 			}
 			Label("first" + suffix)
@@ -287,7 +303,7 @@ func (k intTile) write(what string, table Mem) {
 			JLE(LabelRef("scored" + suffix))
 			for i := range acc {
 				for j := range acc[i] {
-					VMOVDQU(acc[i][j], at(i, j))
+					VMOVDQU(acc[i][j], sum(i, j))
 				}
 			}
 			MOVQ(U32(1), later)
