@@ -376,6 +376,40 @@ func sampleRank(k, sampled int) int {
 	return int(mean+5*math.Sqrt(mean)) + 3
 }
 
+// samplePanels is the same for the panels that have the k best documents, and
+// more daring, since searches that need it are rare.
+func samplePanels(panels, sampled int) int {
+	mean := float64(panels) / float64(sampled)
+	return int(mean+3*math.Sqrt(mean)) + 2
+}
+
+// panelOf returns the panel of a document.
+func (k key) panel() uint32 { return ^uint32(k) / simd.PanelDocs }
+
+// panelsOf counts the panels that documents lie in.
+func panelsOf(keys []key, scratch *[]uint32) int {
+	list := (*scratch)[:0]
+	for _, x := range keys {
+		list = append(list, x.panel())
+	}
+	slices.Sort(list)
+	*scratch = list
+	return len(slices.Compact(list))
+}
+
+// firstPanels returns how many keys, which are sorted, there are up to the
+// first of the n-th panel, and false if they are in fewer panels.
+func firstPanels(keys []key, n int) (int, bool) {
+	seen := map[uint32]bool{}
+	for i, x := range keys {
+		seen[x.panel()] = true
+		if len(seen) == n {
+			return i + 1, true
+		}
+	}
+	return len(keys), false
+}
+
 // task searches panels [p0,p1) for queries [lo,hi). The result lies in the
 // worker's memory.
 func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before *shared) []best {
@@ -409,7 +443,9 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 		res[i].raise(known[i])
 	}
 	s.progress.guesses.Add(int64(len(res)))
-	s.sweep(ctx, w, gs, res, p0, p1, sampled, &s.progress)
+	s.sample(ctx, w, gs, res, p0, p1, &s.progress)
+	var crowded, panels []int // some queries, and of how many panels they need the best
+	var scratch []uint32
 	for i := range res {
 		b := &res[i]
 		b.cut(rank)
@@ -417,10 +453,17 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 		guess := known[i]
 		if len(keys) == rank {
 			guess = max(guess, slices.Min(keys))
+			if n := panelsOf(keys, &scratch); rank < s.k && 2*n < rank && rank <= (p1-p0)/sampled {
+				crowded, panels = append(crowded, i), append(panels, samplePanels(s.k*n/rank+1, sampled))
+			}
 		}
 		*b = bestIn(s.k, memory(i))
 		b.keys = keys
 		b.raise(guess)
+	}
+	if len(crowded) > 0 {
+		s.guessByPanels(ctx, w, crowded, panels, list, known, res, p0, p1)
+		gs = s.prepare(w, list)
 	}
 	for p := p0; p < p1; p += sampled {
 		s.sweep(ctx, w, gs, res, p+1, min(p+sampled, p1), 1, &s.progress)
@@ -447,6 +490,52 @@ func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before
 		}
 	}
 	return res
+}
+
+// sample scores every sampled-th panel, and those in an order in which the best
+// come early also where they lie last.
+func (s *search) sample(ctx context.Context, w *worker, gs []group, res []best, p0, p1 int, p *progress) {
+	for _, i := range [...]int{0, 4, 2, 6, 1, 5, 3, 7} {
+		s.sweep(ctx, w, gs, res, p0+i*s.sizes.sampled, p1, 8*s.sizes.sampled, p)
+	}
+}
+
+// guessByPanels guesses again for some queries. Where documents that are alike
+// lie side by side, such as duplicates and those of a corpus that is sorted, the
+// best of the sample come from few panels. Their number says little, so that the
+// guess is the best score of the n-th panel, for n what panels has for each of
+// the queries.
+func (s *search) guessByPanels(ctx context.Context, w *worker, some, panels, list []int, known []key, res []best, p0, p1 int) {
+	// More than fewQueries, since one query alone takes all panels side by side.
+	for i := 0; len(some) <= fewQueries; i++ {
+		if !slices.Contains(some, i) {
+			some, panels = append(some, i), append(panels, sampleRank(s.k, s.sizes.sampled))
+		}
+	}
+	again := make([]int, len(some))
+	sample := make([]best, len(some))
+	for j, i := range some {
+		again[j] = list[i]
+		sample[j] = newBest(panels[j] * simd.PanelDocs)
+		sample[j].raise(known[i])
+	}
+	s.sample(ctx, w, s.prepare(w, again), sample, p0, p1, nil)
+	for j, i := range some {
+		keys := sample[j].sorted()
+		b := bestIn(s.k, res[i].keys)
+		b.raise(known[i])
+		// All keys down to the guess are among these.
+		if n, ok := firstPanels(keys, panels[j]); ok {
+			b.raise(keys[n-1])
+			keys = keys[:n]
+		}
+		if len(keys) >= s.k {
+			keys = keys[:s.k]
+			b.raise(keys[s.k-1])
+		}
+		b.keys = append(b.keys, keys...)
+		res[i] = b
+	}
 }
 
 // sweep scores every step-th panel of [p0,p1), block by block, and counts them
