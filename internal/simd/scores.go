@@ -38,6 +38,8 @@ type Tile struct {
 	Step    int // every Step-th of Docs, from the first
 	Row     int // number of the first document; a panel counts 16
 
+	Ahead []float32 // is brought into the second-level cache meanwhile
+
 	Norms      []float32 // of the documents, as Docs; nil for inner products
 	QueryNorms []float32 // one for each query
 	Floors     []float32 // one for each query

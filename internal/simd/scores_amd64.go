@@ -4,15 +4,15 @@
 
 package simd
 
-// tile6x16 scores 6 queries against panels of documents and collects the scores of at least the floor.
+// tile6x16 scores 6 queries against panels of documents and collects the scores of at least the floor. With each chunk of dimensions it fetches so many lines of the cache from ahead.
 //
 //go:noescape
-func tile6x16(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int)
+func tile6x16(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int, ahead *float32, lines int)
 
-// tile14x32 scores 14 queries against panels of documents and collects the scores of at least the floor.
+// tile14x32 scores 14 queries against panels of documents and collects the scores of at least the floor. With each chunk of dimensions it fetches so many lines of the cache from ahead.
 //
 //go:noescape
-func tile14x32(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int)
+func tile14x32(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int, ahead *float32, lines int)
 
 // oneF32 scores one query against groups of four panels and collects the scores of at least the floor.
 //

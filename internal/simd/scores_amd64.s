@@ -280,9 +280,9 @@ DATA iota16<>+56(SB)/4, $0x0000000e
 DATA iota16<>+60(SB)/4, $0x0000000f
 GLOBL iota16<>(SB), RODATA|NOPTR, $64
 
-// func tile6x16(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int)
-// Requires: AVX, AVX2, FMA3, POPCNT
-TEXT ·tile6x16(SB), $392-96
+// func tile6x16(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int, ahead *float32, lines int)
+// Requires: AVX, AVX2, FMA3, MMX+, POPCNT
+TEXT ·tile6x16(SB), $392-112
 	MOVQ  docs+8(FP), AX
 	MOVQ  panels+24(FP), CX
 	MOVQ  row+40(FP), DX
@@ -300,6 +300,18 @@ panel2:
 	XORQ R10, R10
 
 chunk2:
+	MOVQ lines+104(FP), R8
+	MOVQ ahead+96(FP), R11
+
+fetch2:
+	DECQ       R8
+	JLT        fetched2
+	PREFETCHT1 (R11)
+	ADDQ       $0x40, R11
+	JMP        fetch2
+
+fetched2:
+	MOVQ   R11, ahead+96(FP)
 	VXORPS Y0, Y0, Y0
 	VXORPS Y1, Y1, Y1
 	VXORPS Y2, Y2, Y2
@@ -832,9 +844,9 @@ done2:
 	VZEROUPPER
 	RET
 
-// func tile14x32(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int)
-// Requires: AVX, AVX512DQ, AVX512F, POPCNT
-TEXT ·tile14x32(SB), $1800-96
+// func tile14x32(q *float32, docs *float32, dims int, panels int, step int, row int, norms *float32, qnorms *float32, floors *float32, out *uint32, stride int, counts *int, ahead *float32, lines int)
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, POPCNT
+TEXT ·tile14x32(SB), $1800-112
 	MOVQ  docs+8(FP), AX
 	MOVQ  panels+24(FP), CX
 	MOVQ  row+40(FP), DX
@@ -855,6 +867,18 @@ panel2:
 	XORQ R11, R11
 
 chunk2:
+	MOVQ lines+104(FP), BX
+	MOVQ ahead+96(FP), R12
+
+fetch2:
+	DECQ       BX
+	JLT        fetched2
+	PREFETCHT1 (R12)
+	ADDQ       $0x40, R12
+	JMP        fetch2
+
+fetched2:
+	MOVQ   R12, ahead+96(FP)
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2
@@ -1972,6 +1996,18 @@ panel1:
 	XORQ R10, R10
 
 chunk1:
+	MOVQ lines+104(FP), R8
+	MOVQ ahead+96(FP), R11
+
+fetch1:
+	DECQ       R8
+	JLT        fetched1
+	PREFETCHT1 (R11)
+	ADDQ       $0x40, R11
+	JMP        fetch1
+
+fetched1:
+	MOVQ   R11, ahead+96(FP)
 	VXORPS Z0, Z0, Z0
 	VXORPS Z1, Z1, Z1
 	VXORPS Z2, Z2, Z2

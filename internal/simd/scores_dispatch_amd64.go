@@ -7,11 +7,20 @@ func (t *Tile) assembly(h *Hits) {
 	if t.Norms != nil {
 		norms, qnorms = &t.Norms[0], &t.QueryNorms[0]
 	}
+	var ahead *float32
+	lines := 0
+	if len(t.Ahead) > 0 {
+		chunks := t.Panels * ((t.Dims + chunkDims - 1) / chunkDims)
+		if t.Width == 14 { // two panels at a time
+			chunks = (chunks + 1) / 2
+		}
+		ahead, lines = &t.Ahead[0], (len(t.Ahead)/16+chunks-1)/chunks
+	}
 	if t.Width == 14 {
-		tile14x32(&t.Queries[0], &t.Docs[0], t.Dims, t.Panels, t.Step, t.Row, norms, qnorms, &t.Floors[0], &h.list[0], h.stride, &h.counts[0])
+		tile14x32(&t.Queries[0], &t.Docs[0], t.Dims, t.Panels, t.Step, t.Row, norms, qnorms, &t.Floors[0], &h.list[0], h.stride, &h.counts[0], ahead, lines)
 		return
 	}
-	tile6x16(&t.Queries[0], &t.Docs[0], t.Dims, t.Panels, t.Step, t.Row, norms, qnorms, &t.Floors[0], &h.list[0], h.stride, &h.counts[0])
+	tile6x16(&t.Queries[0], &t.Docs[0], t.Dims, t.Panels, t.Step, t.Row, norms, qnorms, &t.Floors[0], &h.list[0], h.stride, &h.counts[0], ahead, lines)
 }
 
 func (t *Tile) one(h *Hits, groups int) {

@@ -104,7 +104,7 @@ func Pack(ctx context.Context, docs Vectors, o IndexOptions) (*Index, error) {
 	// A float16 scaled to unit length is no float16 any more.
 	halves := docs.Element.bits() == 16 && x.sim != Cosine
 	if halves {
-		x.u16 = make([]uint16, panels*simd.PanelDocs*dim)
+		x.u16 = aligned[uint16](panels * simd.PanelDocs * dim)
 	} else {
 		x.f32 = aligned[float32](panels * simd.PanelDocs * dim)
 	}
@@ -295,16 +295,26 @@ type worker struct {
 
 var workers = sync.Pool{New: func() any { return new(worker) }}
 
-// aligned returns n zeros that start on a line of the cache.
-func aligned[T float32 | uint32 | int32](n int) []T {
-	const line = 64 / 4
-	if n > math.MaxInt/4-line {
+// aligned returns n zeros that start on a line of the cache, on large pages
+// where there are many.
+func aligned[T float32 | uint32 | int32 | uint16](n int) []T {
+	const line = 64
+	size := int(unsafe.Sizeof(*new(T)))
+	if n > math.MaxInt/size-line {
 		panic("vec: the documents do not fit in memory")
 	}
-	b := make([]T, n+line)
-	skip := int(-uintptr(unsafe.Pointer(&b[0]))%64) / 4
+	b := make([]T, n+line/size)
+	start := unsafe.Pointer(&b[0])
+	skip := int(-uintptr(start)%line) / size
+	if bytes := n * size; bytes >= manyPages {
+		largePages(unsafe.Slice((*byte)(start), bytes))
+	}
 	return b[skip : skip+n : skip+n]
 }
+
+// manyPages is the size from which memory is asked for in large pages, which
+// spare a search most of its walks through page tables.
+const manyPages = 16 << 20
 
 // grown returns memory for n values, x itself if it is large enough.
 func grown[T float32 | uint32 | int32](x []T, n int) []T {

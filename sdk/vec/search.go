@@ -383,7 +383,7 @@ func samplePanels(panels, sampled int) int {
 	return int(mean+3*math.Sqrt(mean)) + 2
 }
 
-// panelOf returns the panel of a document.
+// panel returns the panel of a document.
 func (k key) panel() uint32 { return ^uint32(k) / simd.PanelDocs }
 
 // panelsOf counts the panels that documents lie in.
@@ -574,7 +574,7 @@ func (s *search) score(w *worker, gs []group, res []best, first, step, n int) {
 	if s.integer() {
 		score, stride = s.intScorer(w, first, step, n)
 	} else {
-		score, stride = s.floatScorer(w, first, step, n, gs[0].width == 1)
+		score, stride = s.floatScorer(w, first, step, n, gs)
 	}
 	row := first * simd.PanelDocs
 	for _, g := range gs {
@@ -601,8 +601,16 @@ func (s *search) score(w *worker, gs []group, res []best, first, step, n int) {
 }
 
 // floatScorer returns what scores a block for a group, and which panels of the
-// block count; one says that groups are single queries.
-func (s *search) floatScorer(w *worker, first, step, n int, one bool) (score func(g group), stride int) {
+// block count. Meanwhile every group fetches its part of the block that follows.
+func (s *search) floatScorer(w *worker, first, step, n int, gs []group) (score func(g group), stride int) {
+	one := gs[0].width == 1
+	queries := gs[len(gs)-1].first + gs[len(gs)-1].n
+	var next []float32
+	if s.f32 != nil && step == 1 {
+		size := n * simd.PanelDocs * s.docs.Dim
+		next = s.f32[min(len(s.f32), (first+n)*simd.PanelDocs*s.docs.Dim):]
+		next = next[:min(len(next), size)]
+	}
 	t := &simd.Tile{Dims: s.docs.Dim, Panels: n, Row: first * simd.PanelDocs}
 	if s.u16 != nil && one {
 		t.Halves, t.BFloat, t.Step = s.u16[t.Row*t.Dims:], s.docs.Element == BFloat16, step
@@ -615,6 +623,7 @@ func (s *search) floatScorer(w *worker, first, step, n int, one bool) (score fun
 	return func(g group) {
 		t.Queries, t.Width = w.queries[g.at:], g.width
 		t.QueryNorms, t.Floors = w.qnorms[g.first:], w.floors[g.first:]
+		t.Ahead = next[part(len(next), g.first, queries):part(len(next), g.first+g.n, queries)]
 		if one {
 			t.One(&w.hits)
 			return

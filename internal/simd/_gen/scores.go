@@ -79,9 +79,9 @@ func zero(v VecVirtual) { VXORPS(v, v, v) }
 // lanes documents. With 8 lanes those are the halves of one panel, with 16
 // they are two panels; a last single panel then takes a round of one vector.
 func tile(name string, mr, nv, lanes int, table Mem) {
-	TEXT(name, 0, "func(q, docs *float32, dims, panels, step, row int, norms, qnorms, floors *float32, out *uint32, stride int, counts *int)")
+	TEXT(name, 0, "func(q, docs *float32, dims, panels, step, row int, norms, qnorms, floors *float32, out *uint32, stride int, counts *int, ahead *float32, lines int)")
 	Pragma("noescape")
-	Doc(fmt.Sprintf("%s scores %d queries against panels of documents and collects the scores of at least the floor.", name, mr))
+	Doc(fmt.Sprintf("%s scores %d queries against panels of documents and collects the scores of at least the floor. With each chunk of dimensions it fetches so many lines of the cache from ahead.", name, mr))
 	wide := lanes == 16
 
 	b := param("docs")
@@ -130,6 +130,15 @@ func tile(name string, mr, nv, lanes int, table Mem) {
 		XORQ(later, later)
 
 		Label("chunk" + suffix)
+		lines, ahead64 := param("lines"), param("ahead")
+		Label("fetch" + suffix)
+		DECQ(lines)
+		JLT(LabelRef("fetched" + suffix))
+		PREFETCHT1(Mem{Base: ahead64})
+		ADDQ(Imm(64), ahead64)
+		JMP(LabelRef("fetch" + suffix))
+		Label("fetched" + suffix)
+		Store(ahead64, Param("ahead"))
 		for i := range acc {
 			for j := range acc[i] {
 				zero(acc[i][j])
