@@ -34,7 +34,7 @@ var recorded = map[string]struct {
 	"loader bitext":       {1, "22cfe778aa9ea0d1"},
 	"encoder precomputed": {1, "7cd49e5f5dcf6e4d"},
 	"index flat":          {1, "117d4d1e41582feb"},
-	"index hnsw":          {1, "c3fb9c14f30c1952"},
+	"index hnsw":          {1, "0cb9276178e272cf"},
 	"metric ir":           {1, "51421be5f35ad060"},
 	"step mix":            {1, "8cf1a87f968c4b42"},
 	"step pool":           {1, "ad597ebcb875f0c1"},

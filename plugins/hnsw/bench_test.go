@@ -1,10 +1,11 @@
+//go:build unix
+
 package hnsw
 
 import (
 	"context"
 	"flag"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -18,38 +19,6 @@ var (
 	benchRows = flag.Int("hnsw.rows", 100_000, "documents of the benchmarks")
 	benchSave = flag.String("hnsw.save", "", "directory to write the benchmarks' documents and queries to, for other programs")
 )
-
-// clustered returns documents and queries of unit length around 200 centres in
-// 24 of 128 dimensions: what embeddings look like to an index. The same
-// mixture as in FAISS's and our earlier comparisons, from Go's generator.
-func clustered(rows, queries, dim int) (docs, qs vec.Matrix) {
-	const factors, centres = 24, 200
-	rng := rand.New(rand.NewPCG(7, 7))
-	normal := func(n int) []float32 {
-		x := make([]float32, n)
-		for i := range x {
-			x[i] = float32(rng.NormFloat64())
-		}
-		return x
-	}
-	a, c := normal(factors*dim), normal(centres*factors)
-	some := func(n int) vec.Matrix {
-		m := vec.NewMatrix(n, dim)
-		for i := range n {
-			row, centre := m.Row(i), rng.IntN(centres)*factors
-			for f := range factors {
-				z := c[centre+f] + float32(0.6*rng.NormFloat64())
-				vec.Axpy(z, a[f*dim:][:dim], row)
-			}
-			for j := range row {
-				row[j] += float32(0.3 * rng.NormFloat64())
-			}
-		}
-		m.Normalize()
-		return m
-	}
-	return some(rows), some(queries)
-}
 
 // processSeconds is the time that the processors spent on this process.
 func processSeconds(b *testing.B) float64 {
@@ -122,22 +91,4 @@ func BenchmarkHNSW(b *testing.B) {
 			b.ReportMetric(0, "ns/op")
 		})
 	}
-}
-
-// recall is the share of the wanted hits that were found.
-func recall(want, got [][]vec.Hit) float64 {
-	found, all := 0, 0
-	for i, list := range want {
-		rows := map[int32]bool{}
-		for _, h := range got[i] {
-			rows[h.Row] = true
-		}
-		for _, h := range list {
-			all++
-			if rows[h.Row] {
-				found++
-			}
-		}
-	}
-	return float64(found) / float64(all)
 }

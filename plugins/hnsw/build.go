@@ -24,6 +24,7 @@ const batch = 128
 //  3. Batch by batch, each node finds its neighbours (algorithms 1 and 4 of the
 //     paper); then each node that was chosen takes the newcomers into its own
 //     list, which is thinned out when it is full.
+//  4. Nodes that no list leads to are given a place in one.
 func build(ctx context.Context, docs vec.Matrix, p params, threads int, report func(done, total int64)) (*graph, error) {
 	if err := checkDocuments(docs); err != nil {
 		return nil, err
@@ -63,6 +64,9 @@ func build(ctx context.Context, docs vec.Matrix, p params, threads int, report f
 		if report != nil {
 			report(int64(done), int64(len(order)))
 		}
+	}
+	if err := b.reach(ctx); err != nil {
+		return nil, err
 	}
 	return g, ctx.Err()
 }
@@ -219,12 +223,20 @@ func (b *builder) join(w *walker, part []int32, i int, walk bool) {
 	}
 }
 
+// stretch is how many times nearer, in squared distance, a node must be to a
+// neighbour kept before than to the node that chooses, to be left out. The
+// paper has 1; more was first used by Vamana (Subramanya et al. 2019). With 1,
+// clusters of many dimensions fall apart: their points are all nearer to the
+// one in the middle than to each other, link to it alone, and its list is short.
+const stretch = 1.3
+
 // choose appends to dst at most n of the keys, which are sorted: algorithm 4
-// of the paper. One is kept unless it is nearer to one kept before than to the
-// node itself.
+// of the paper, but for stretch. Inner products serve as distances from the
+// length of the longest node.
 func (b *builder) choose(dst []int32, keys []key, n int) []int32 {
 	const atOnce = 8
 	var near [atOnce]float32
+	top := b.sp.top()
 next:
 	for _, k := range keys {
 		if len(dst) == n {
@@ -236,7 +248,7 @@ next:
 			kept := dst[lo:min(len(dst), lo+atOnce)]
 			b.sp.near(near[:], x, a, kept)
 			for _, v := range near[:len(kept)] {
-				if v > own {
+				if float32(stretch*(top-v)) < top-own {
 					continue next
 				}
 			}
@@ -294,6 +306,78 @@ func (b *builder) receive(wishes []wish) {
 	}
 	slices.Sort(keys)
 	b.g.set(level, node, b.choose(all[:0], keys, len(room)))
+}
+
+// reach makes every node reachable from the entry on level 0, so that a search
+// that keeps enough nodes misses none. A node that is not gets a place in the
+// list of the nearest that is and has one to give: an empty place, or one whose
+// loss cuts nobody off.
+func (b *builder) reach(ctx context.Context) error {
+	g := b.g
+	if g.entry < 0 {
+		return nil
+	}
+	from := make([]int32, g.rows) // a spanning tree: the node that led to this one
+	for i := range from {
+		from[i] = -1
+	}
+	var queue []int32
+	last := g.entry // of those found; it led to nobody, so all its places can be given
+	flood := func(r, by int32) {
+		from[r] = by
+		queue = append(queue[:0], r)
+		for i := 0; i < len(queue); i++ {
+			last = queue[i]
+			for _, x := range g.list(0, last) {
+				if from[x] < 0 {
+					from[x] = last
+					queue = append(queue, x)
+				}
+			}
+		}
+	}
+	place := func(r int32) *int32 {
+		if from[r] < 0 {
+			return nil
+		}
+		list := g.list(0, r)
+		if room := g.room(0, r); len(list) < len(room) {
+			return &room[len(list)]
+		}
+		for i := len(list) - 1; i >= 0; i-- {
+			if from[list[i]] != r {
+				return &list[i]
+			}
+		}
+		return nil
+	}
+	flood(g.entry, g.entry)
+	w := b.walkers[0]
+	for row, kind := range g.kind {
+		r := int32(row)
+		if kind > maxLevel || from[r] >= 0 {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		w.start(b.sp.docs.Row(row), b.sp.at(r), 0)
+		w.ground()
+		w.beam(0, g.efConstruction)
+		by, at := last, (*int32)(nil)
+		for _, k := range w.keys {
+			if at = place(k.row()); at != nil {
+				by = k.row()
+				break
+			}
+		}
+		if at == nil {
+			at = place(last)
+		}
+		*at = r
+		flood(r, by)
+	}
+	return nil
 }
 
 // each calls f(worker, 0) … f(worker, n-1), on at most threads goroutines, in

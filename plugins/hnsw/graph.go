@@ -99,6 +99,9 @@ type walker struct {
 	rows  []int32
 	near  []float32
 	cost  int // distances computed
+
+	origin  key   // of the entry
+	touched int32 // keeps the compiler from dropping a load
 }
 
 func newWalker(g *graph, sp *space) *walker {
@@ -121,7 +124,8 @@ func (w *walker) start(x []float32, a float32, to int) {
 	w.rows = append(w.rows[:0], w.g.entry)
 	w.seen[w.g.entry] = w.walk
 	w.measure()
-	w.keys = append(w.keys[:0], keyOf(w.near[0], w.g.entry))
+	w.origin = keyOf(w.near[0], w.g.entry)
+	w.keys = append(w.keys[:0], w.origin)
 	for level := int(w.g.kind[w.g.entry]); level > to; level-- {
 		w.keys[0] &^= keyDone
 		w.beam(level, 1)
@@ -134,6 +138,16 @@ func (w *walker) again() {
 	for i, k := range w.keys {
 		w.seen[k.row()] = w.walk
 		w.keys[i] = k &^ keyDone
+	}
+}
+
+// ground is again for the walk on level 0 that starts from where start led, and
+// from the entry, which leads to every node.
+func (w *walker) ground() {
+	w.again()
+	if w.seen[w.g.entry] != w.walk {
+		w.seen[w.g.entry] = w.walk
+		w.insert(w.origin, len(w.keys)+1)
 	}
 }
 
@@ -171,6 +185,10 @@ func (w *walker) beam(level, ef int) {
 		}
 		w.keys[next] |= keyDone
 		next++
+		if next < len(w.keys) {
+			// Most likely the next to be visited: memory brings its list meanwhile.
+			w.touched += w.g.room(level, w.keys[next].row())[0]
+		}
 		w.unseen(level, k.row())
 		for i, r := range w.rows {
 			if at := w.insert(keyOf(w.near[i], r), ef); at < next {

@@ -288,7 +288,7 @@ func (s *searcher) one(ctx context.Context, w *walker, query int32) ([]vec.Hit, 
 		return nil, nil
 	}
 	w.start(x, s.sp.auxOf(sq), 0)
-	w.again()
+	w.ground()
 	if s.nodes == nil {
 		w.beam(0, s.ef)
 	} else if !w.among(s.nodes, s.ef, len(s.pool)) {

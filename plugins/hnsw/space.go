@@ -89,6 +89,18 @@ func (s *space) at(row int32) float32 {
 	return 0
 }
 
+// top is what near comes to at most, or is measured from: top − near is a
+// squared distance, or half of one.
+func (s *space) top() float32 {
+	switch s.similarity {
+	case vec.Cosine:
+		return 1
+	case vec.L2:
+		return 0
+	}
+	return float32(s.radius * s.radius)
+}
+
 // near writes to dst how near x is to each of rows; a is aux of x.
 func (s *space) near(dst, x []float32, a float32, rows []int32) {
 	dst = dst[:len(rows)]
