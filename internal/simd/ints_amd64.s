@@ -1683,7 +1683,7 @@ done1:
 	RET
 
 // func dot14x32(q *uint32, docs *uint32, lines int, panels int, step int, row int, shift int, offsets *int32, norms *int32, scales *float32, qscales *float32, floors *float32, out *uint32, stride int, counts *int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, POPCNT
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VNNI, MMX+, POPCNT
 TEXT ·dot14x32(SB), $8-120
 	MOVQ  docs+8(FP), AX
 	MOVQ  panels+24(FP), CX
@@ -1727,10 +1727,13 @@ panel2:
 	VXORPS Z25, Z25, Z25
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
+	LEAQ   (R8)(BX*2), R9
 	SUBQ   $0x02, DI
 	JLT    rest2
 
 loop2:
+	PREFETCHT1   (R9)
+	PREFETCHT1   (R9)(BX*1)
 	VMOVDQU32    (R8), Z28
 	VMOVDQU32    (R8)(BX*1), Z29
 	VPBROADCASTD (SI), Z30
@@ -1775,6 +1778,8 @@ loop2:
 	VPBROADCASTD 52(SI), Z30
 	VPDPBUSD     Z30, Z28, Z26
 	VPDPBUSD     Z30, Z29, Z27
+	PREFETCHT1   64(R9)
+	PREFETCHT1   64(R9)(BX*1)
 	VMOVDQU32    64(R8), Z28
 	VMOVDQU32    64(R8)(BX*1), Z29
 	VPBROADCASTD 56(SI), Z30
@@ -1820,6 +1825,7 @@ loop2:
 	VPDPBUSD     Z30, Z28, Z26
 	VPDPBUSD     Z30, Z29, Z27
 	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x00000070, SI
 	SUBQ         $0x02, DI
 	JGE          loop2
@@ -1827,6 +1833,8 @@ loop2:
 rest2:
 	ADDQ         $0x02, DI
 	JZ           summed2
+	PREFETCHT1   (R9)
+	PREFETCHT1   (R9)(BX*1)
 	VMOVDQU32    (R8), Z28
 	VMOVDQU32    (R8)(BX*1), Z29
 	VPBROADCASTD (SI), Z30
@@ -1872,6 +1880,7 @@ rest2:
 	VPDPBUSD     Z30, Z28, Z26
 	VPDPBUSD     Z30, Z29, Z27
 	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x00000038, SI
 
 summed2:
@@ -5161,7 +5170,7 @@ done1:
 	RET
 
 // func agree14x32(q *uint32, docs *uint32, lines int, panels int, step int, row int, shift int, offsets *int32, norms *int32, scales *float32, qscales *float32, floors *float32, out *uint32, stride int, counts *int)
-// Requires: AVX, AVX512DQ, AVX512F, AVX512VPOPCNTDQ, POPCNT
+// Requires: AVX, AVX512DQ, AVX512F, AVX512VPOPCNTDQ, MMX+, POPCNT
 TEXT ·agree14x32(SB), $8-120
 	MOVQ  docs+8(FP), AX
 	MOVQ  panels+24(FP), CX
@@ -5205,10 +5214,13 @@ panel2:
 	VXORPS Z25, Z25, Z25
 	VXORPS Z26, Z26, Z26
 	VXORPS Z27, Z27, Z27
+	LEAQ   (R8)(BX*2), R9
 	SUBQ   $0x02, DI
 	JLT    rest2
 
 loop2:
+	PREFETCHT1   (R9)
+	PREFETCHT1   (R9)(BX*1)
 	VMOVDQU32    (R8), Z28
 	VMOVDQU32    (R8)(BX*1), Z29
 	VPBROADCASTD (SI), Z30
@@ -5309,6 +5321,8 @@ loop2:
 	VPXORD       Z30, Z29, Z31
 	VPOPCNTD     Z31, Z31
 	VPADDD       Z31, Z27, Z27
+	PREFETCHT1   64(R9)
+	PREFETCHT1   64(R9)(BX*1)
 	VMOVDQU32    64(R8), Z28
 	VMOVDQU32    64(R8)(BX*1), Z29
 	VPBROADCASTD 56(SI), Z30
@@ -5410,6 +5424,7 @@ loop2:
 	VPOPCNTD     Z31, Z31
 	VPADDD       Z31, Z27, Z27
 	ADDQ         $0x00000080, R8
+	ADDQ         $0x00000080, R9
 	ADDQ         $0x00000070, SI
 	SUBQ         $0x02, DI
 	JGE          loop2
@@ -5417,6 +5432,8 @@ loop2:
 rest2:
 	ADDQ         $0x02, DI
 	JZ           summed2
+	PREFETCHT1   (R9)
+	PREFETCHT1   (R9)(BX*1)
 	VMOVDQU32    (R8), Z28
 	VMOVDQU32    (R8)(BX*1), Z29
 	VPBROADCASTD (SI), Z30
@@ -5518,6 +5535,7 @@ rest2:
 	VPOPCNTD     Z31, Z31
 	VPADDD       Z31, Z27, Z27
 	ADDQ         $0x00000040, R8
+	ADDQ         $0x00000040, R9
 	ADDQ         $0x00000038, SI
 
 summed2:

@@ -245,14 +245,15 @@ func (k intTile) write(what string, table Mem) {
 			return m
 		}
 		// The panels are short: a stream ends before the processor has seen that
-		// it is one, so the next round is asked for line by line.
+		// it is one, so the next round is asked for line by line. Six queries keep
+		// the kernel too busy to wait for memory.
 		var soon GPVirtual
-		if n > 2 {
+		if n > 1 {
 			soon = GP64()
-			LEAQ(Mem{Base: p, Index: ahead, Scale: 4}, soon)
+			LEAQ(Mem{Base: p, Index: ahead, Scale: uint8(n)}, soon)
 		}
 		line := func(u int) {
-			for panel := 0; n > 2 && panel < n; panel++ {
+			for panel := 0; n > 1 && panel < n; panel++ {
 				PREFETCHT1(at(soon, panel, u*lineBytes))
 			}
 			k.step(func(j int) Mem {
@@ -263,7 +264,7 @@ func (k intTile) write(what string, table Mem) {
 		}
 		advance := func(lines int) {
 			ADDQ(U32(uint32(lines*lineBytes)), p)
-			if n > 2 {
+			if n > 1 {
 				ADDQ(U32(uint32(lines*lineBytes)), soon)
 			}
 			ADDQ(U32(uint32(lines*k.queries*k.words*4)), q)
