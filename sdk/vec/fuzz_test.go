@@ -15,7 +15,7 @@ var fuzzSizes = []blocking{
 	sizes,
 	tinySizes,
 	{docBytes: 3000, maxPanels: 5, queryBytes: 1, keyBytes: 1, maxQueries: queryUnit, shardDocs: 100, sampled: 8, sampleFrom: 8},
-	{docBytes: 1 << 20, maxPanels: 128, queryBytes: 1 << 20, keyBytes: 1 << 20, maxQueries: 2 * queryUnit, shardDocs: 1, sampled: 3, sampleFrom: 3},
+	{docBytes: 1 << 20, maxPanels: 128, queryBytes: 1 << 20, keyBytes: 1 << 20, maxQueries: 2 * queryUnit, shardDocs: 1, sampled: 16, sampleFrom: 16},
 }
 
 // A fuzzCase is what FuzzTopK makes of its arguments. how chooses, two bits
@@ -82,6 +82,10 @@ var fuzzCases = []fuzzCase{
 	{"best on the sample", 9, 640, 1, 10, howSizes * 2, bytesOf(640, func(i int) int { return 1 + 2*(1-min(1, i/16%8)) })},
 	{"best on the sample, many", 50, 640, 1, 12, howSizes*2 | howPacked | howThreads3, bytesOf(640, func(i int) int { return 1 + 2*(1-min(1, i/16%8)) })},
 	{"two blocks of queries", 58, 180, 3, 15, howSizes | howThreads3, []byte{1, 3, 2, 200, 14, 4, 180}},
+	{"sorted, the best first", 8, 1790, 1, 7, howSizes * 3, bytesOf(1790, func(i int) int { return 255 - i/15 })},
+	{"sorted, the best last", 8, 1790, 1, 9, howSizes*3 | howPacked, bytesOf(1790, func(i int) int { return 128 + i/15 })},
+	{"duplicates side by side", 8, 1700, 1, 8, howSizes*3 | howL2, bytesOf(1700, func(i int) int { return 128 + i/40*37%128 })},
+	{"nothing but duplicates", 8, 1799, 1, 10, howSizes*3 | howPacked | howFloat16, []byte{1}},
 	{"more than there are", 5, 20, 2, math.MaxUint32, howPacked, []byte{1, 3, 2}},
 	{"some rows, some queries", 20, 300, 3, 40, howRows | howQueryRows | howSizes*3, []byte{1, 2, 3, 4, 0, 14}},
 	{"shards of candidates", 12, 500, 2, 25, howRows | howShards | howSizes | howThreads3, []byte{1, 2, 3, 4, 0, 14, 7}},
@@ -105,13 +109,13 @@ func TestFuzzCases(t *testing.T) {
 	for _, c := range fuzzCases {
 		t.Run(c.name, func(t *testing.T) { fuzzTopK(t, c, &n) })
 	}
-	if n.guesses == 0 || n.repeats == 0 || n.blocks == 0 || n.shards == 0 {
-		t.Errorf("want guesses, repeats, blocks and shards, got %+v", n)
+	if n.guesses == 0 || n.crowded == 0 || n.repeats == 0 || n.blocks == 0 || n.shards == 0 {
+		t.Errorf("want guesses, some by panels, repeats, blocks and shards, got %+v", n)
 	}
 }
 
 func fuzzTopK(t *testing.T, c fuzzCase, n *seen) {
-	c.nd %= 700
+	c.nd %= 1800
 	c.dim %= 140
 	// As many queries and dimensions as are sorted in a few milliseconds.
 	c.nq = min(c.nq%60, 1+12_000/(c.nd+1))

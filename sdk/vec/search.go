@@ -124,6 +124,7 @@ type progress struct {
 	mu      sync.Mutex
 	told    int64
 	guesses atomic.Int64 // queries whose floor was guessed from a sample
+	crowded atomic.Int64 // those whose guess is by panels
 	repeats atomic.Int64 // those searched again: a wrong guess
 }
 
@@ -512,6 +513,7 @@ func (s *search) guessByPanels(ctx context.Context, w *worker, some, panels, lis
 			some, panels = append(some, i), append(panels, sampleRank(s.k, s.sizes.sampled))
 		}
 	}
+	s.progress.crowded.Add(int64(len(some)))
 	again := make([]int, len(some))
 	sample := make([]best, len(some))
 	for j, i := range some {
