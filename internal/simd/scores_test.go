@@ -221,7 +221,7 @@ func (p *problem) run(c kernelCase, step, row int, floors []float32, halves []ui
 		n := 0
 		for panel := 0; panel < all && i < c.width; panel += step {
 			for j := panel * PanelDocs; j < (panel+1)*PanelDocs; j++ {
-				want := float32(0)
+				var want float32
 				switch {
 				case j < len(p.docs):
 					want = p.scores[i][j]

@@ -144,7 +144,7 @@ func Pack(ctx context.Context, docs Vectors, o IndexOptions) (*Index, error) {
 }
 
 // scanning reports whether a search makes documents ready on its way.
-func (x *Index) scanning() bool { return x.f32 == nil && !(x.integer() && x.packed) }
+func (x *Index) scanning() bool { return x.f32 == nil && (!x.integer() || !x.packed) }
 
 // Rows returns how many documents there are to find.
 func (x *Index) Rows() int { return x.n }
