@@ -41,7 +41,9 @@ func build(ctx context.Context, docs vec.Matrix, p params, threads int, report f
 	if err != nil {
 		return nil, err
 	}
-	g.findCopies(docs)
+	if err := g.findCopies(ctx, docs); err != nil {
+		return nil, err
+	}
 	sp := g.newSpace(docs, sq)
 	order := g.levels()
 	g.allocate()
@@ -73,11 +75,14 @@ func build(ctx context.Context, docs vec.Matrix, p params, threads int, report f
 
 // findCopies finds the nodes that have the bytes of an earlier one. A graph in
 // which many nodes are equally near would lose its way among them.
-func (g *graph) findCopies(docs vec.Matrix) {
+func (g *graph) findCopies(ctx context.Context, docs vec.Matrix) error {
 	first := map[uint64]int32{} // by hash
 	next := map[int32]int32{}   // other rows of the same hash
 rows:
 	for r := range g.kind {
+		if r%1024 == 0 && ctx.Err() != nil {
+			break
+		}
 		if g.kind[r] > maxLevel {
 			continue
 		}
@@ -104,6 +109,7 @@ rows:
 			next[last] = int32(r)
 		}
 	}
+	return ctx.Err()
 }
 
 func sameBits(x, y []float32) bool {

@@ -29,7 +29,7 @@ type graph struct {
 	upperAt []int32
 }
 
-// newGraph makes the lists for kinds that are known, all empty.
+// allocate makes the lists for kinds that are known, all empty.
 func (g *graph) allocate() {
 	g.base = make([]int32, g.rows*2*g.m)
 	g.upperAt = make([]int32, g.rows)

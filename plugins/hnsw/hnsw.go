@@ -7,7 +7,8 @@
 // there has the score that exact search gives it, to the bit. The graph and the
 // rankings are the same on any machine and with any number of threads. Where a
 // walk would not pay (a small corpus, a small pool of candidates), or where it
-// finds fewer documents than were asked for, the search is exact.
+// finds fewer documents than were asked for, the search is exact. Every document
+// can be reached: a larger ef finds more, and one as large as the corpus all.
 //
 // It does not take documents in after the build, and keeps no copy of them.
 package hnsw
