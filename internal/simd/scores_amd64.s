@@ -3229,7 +3229,7 @@ done:
 	RET
 
 // func oneF16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
-// Requires: AVX, AVX2, F16C, FMA3, POPCNT
+// Requires: AVX, AVX2, F16C, FMA3, MMX+, POPCNT
 TEXT ·oneF16(SB), $264-88
 	MOVQ   docs+8(FP), AX
 	MOVQ   groups+24(FP), CX
@@ -3261,10 +3261,15 @@ chunk:
 	MOVQ   $0x00000080, R9
 
 last:
+	LEAQ (R10)(BX*4), R12
 	SUBQ $0x02, R9
 	JLT  rest
 
 loop:
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Y8
 	VCVTPH2PS    (R10), Y9
 	VFMADD231PS  Y9, Y8, Y0
@@ -3300,6 +3305,7 @@ loop:
 	VCVTPH2PS    48(R10)(SI*1), Y9
 	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x08, DI
 	SUBQ         $0x02, R9
 	JGE          loop
@@ -3307,6 +3313,10 @@ loop:
 rest:
 	ADDQ         $0x02, R9
 	JZ           summed
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Y8
 	VCVTPH2PS    (R10), Y9
 	VFMADD231PS  Y9, Y8, Y0
@@ -3607,7 +3617,7 @@ done:
 	RET
 
 // func oneF16x16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
-// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, POPCNT
 TEXT ·oneF16x16(SB), $264-88
 	MOVQ   docs+8(FP), AX
 	MOVQ   groups+24(FP), CX
@@ -3635,10 +3645,15 @@ chunk:
 	MOVQ   $0x00000080, R9
 
 last:
+	LEAQ (R10)(BX*4), R12
 	SUBQ $0x02, R9
 	JLT  rest
 
 loop:
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Z4
 	VCVTPH2PS    (R10), Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -3658,6 +3673,7 @@ loop:
 	VCVTPH2PS    32(R10)(SI*1), Z5
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x08, DI
 	SUBQ         $0x02, R9
 	JGE          loop
@@ -3665,6 +3681,10 @@ loop:
 rest:
 	ADDQ         $0x02, R9
 	JZ           summed
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Z4
 	VCVTPH2PS    (R10), Z5
 	VFMADD231PS  Z5, Z4, Z0
@@ -3833,7 +3853,7 @@ done:
 	RET
 
 // func oneBF16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
-// Requires: AVX, AVX2, FMA3, POPCNT
+// Requires: AVX, AVX2, FMA3, MMX+, POPCNT
 TEXT ·oneBF16(SB), $264-88
 	MOVQ   docs+8(FP), AX
 	MOVQ   groups+24(FP), CX
@@ -3865,10 +3885,15 @@ chunk:
 	MOVQ   $0x00000080, R9
 
 last:
+	LEAQ (R10)(BX*4), R12
 	SUBQ $0x02, R9
 	JLT  rest
 
 loop:
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Y8
 	VPMOVZXWD    (R10), Y9
 	VPSLLD       $0x10, Y9, Y9
@@ -3920,6 +3945,7 @@ loop:
 	VPSLLD       $0x10, Y9, Y9
 	VFMADD231PS  Y9, Y8, Y7
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x08, DI
 	SUBQ         $0x02, R9
 	JGE          loop
@@ -3927,6 +3953,10 @@ loop:
 rest:
 	ADDQ         $0x02, R9
 	JZ           summed
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Y8
 	VPMOVZXWD    (R10), Y9
 	VPSLLD       $0x10, Y9, Y9
@@ -4235,7 +4265,7 @@ done:
 	RET
 
 // func oneBF16x16(q *float32, docs *uint16, dims int, groups int, row int, norms *float32, qnorm *float32, floor *float32, out *uint32, stride int, count *int)
-// Requires: AVX, AVX512DQ, AVX512F, POPCNT
+// Requires: AVX, AVX512DQ, AVX512F, MMX+, POPCNT
 TEXT ·oneBF16x16(SB), $264-88
 	MOVQ   docs+8(FP), AX
 	MOVQ   groups+24(FP), CX
@@ -4263,10 +4293,15 @@ chunk:
 	MOVQ   $0x00000080, R9
 
 last:
+	LEAQ (R10)(BX*4), R12
 	SUBQ $0x02, R9
 	JLT  rest
 
 loop:
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Z4
 	VPMOVZXWD    (R10), Z5
 	VPSLLD       $0x10, Z5, Z5
@@ -4294,6 +4329,7 @@ loop:
 	VPSLLD       $0x10, Z5, Z5
 	VFMADD231PS  Z5, Z4, Z3
 	ADDQ         $0x00000040, R10
+	ADDQ         $0x00000040, R12
 	ADDQ         $0x08, DI
 	SUBQ         $0x02, R9
 	JGE          loop
@@ -4301,6 +4337,10 @@ loop:
 rest:
 	ADDQ         $0x02, R9
 	JZ           summed
+	PREFETCHT1   (R12)
+	PREFETCHT1   (R12)(BX*1)
+	PREFETCHT1   (R12)(BX*2)
+	PREFETCHT1   (R12)(SI*1)
 	VBROADCASTSS (DI), Z4
 	VPMOVZXWD    (R10), Z5
 	VPSLLD       $0x10, Z5, Z5

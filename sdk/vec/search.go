@@ -548,8 +548,11 @@ func (s *search) sweep(ctx context.Context, w *worker, gs []group, res []best, p
 		return
 	}
 	most := s.sizes.docBytes
-	if gs[0].width == 1 && !s.scanning() && len(gs) == 1 {
+	if gs[0].width == 1 && s.packed && len(gs) == 1 {
 		most *= 4 // nothing is read twice
+		if s.u16 != nil {
+			most *= 2 // nor takes four bytes a value
+		}
 	}
 	size := max(1, min(s.sizes.maxPanels, most/(4*simd.PanelDocs*max(1, s.lines()))))
 	if gs[0].width == 1 {

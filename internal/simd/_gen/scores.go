@@ -408,18 +408,32 @@ func one(name string, src source, lanes int, table Mem) {
 	JLE(LabelRef("last"))
 	MOVQ(U32(chunkDims), c)
 	Label("last")
+	// Panels of 16-bit elements are short: a stream ends soon after the
+	// processor has seen that it is one, so the next group is asked for.
+	var soon GPVirtual
+	if src.bytes == 2 {
+		soon = GP64()
+		LEAQ(Mem{Base: p, Index: size, Scale: 4}, soon)
+	}
+	at := func(base GPVirtual, panel, disp int) Mem {
+		m := Mem{Base: base, Disp: disp}
+		switch panel {
+		case 1:
+			m.Index, m.Scale = size, 1
+		case 2:
+			m.Index, m.Scale = size, 2
+		case 3:
+			m.Index, m.Scale = size3, 1
+		}
+		return m
+	}
 	step := func(u int) {
+		for panel := 0; src.bytes == 2 && u == 0 && panel < panels; panel++ {
+			PREFETCHT1(at(soon, panel, 0))
+		}
 		VBROADCASTSS(Mem{Base: q, Disp: u * 4}, t)
 		for i := range acc {
-			m := Mem{Base: p, Disp: u*line + i%each*line/each}
-			switch i / each {
-			case 1:
-				m.Index, m.Scale = size, 1
-			case 2:
-				m.Index, m.Scale = size, 2
-			case 3:
-				m.Index, m.Scale = size3, 1
-			}
+			m := at(p, i/each, u*line+i%each*line/each)
 			if src.bytes == 4 {
 				VFMADD231PS(m, t, acc[i])
 				continue
@@ -434,6 +448,9 @@ func one(name string, src source, lanes int, table Mem) {
 	step(0)
 	step(1)
 	ADDQ(U32(uint32(2*line)), p)
+	if src.bytes == 2 {
+		ADDQ(U32(uint32(2*line)), soon)
+	}
 	ADDQ(Imm(8), q)
 	SUBQ(Imm(2), c)
 	JGE(LabelRef("loop"))
