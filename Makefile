@@ -5,7 +5,8 @@ GO   ?= go
 TOOL  = $(GO) tool -modfile=tools/go.mod
 
 PLUGINPB = internal/wire/pluginpb
-KERNELS = internal/simd
+# Directories of generated assembly, each with its generator in _gen.
+KERNELS = internal/simd bench/internal/ceiling
 # What a change of the protocol is compared with: the last release, or HEAD.
 AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
 # How often each benchmark runs: benchstat wants ten.
@@ -45,22 +46,23 @@ generated: ## generated code is what its sources say
 	$(TOOL) buf generate -o "$$tmp" && \
 	diff -r "$$tmp/$(PLUGINPB)" $(PLUGINPB) || \
 	{ echo '$(PLUGINPB) is not what sdk/proto says: run make generate' >&2; exit 1; }
-	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
-	cp $(KERNELS)/*_amd64.s $(KERNELS)/*_amd64.go "$$tmp" && \
-	$(GO) generate ./$(KERNELS) && \
-	for f in "$$tmp"/*; do diff "$$f" $(KERNELS)/$$(basename "$$f") >/dev/null || \
-	{ echo "$$(basename "$$f") was not what $(KERNELS)/_gen says: it is now" >&2; exit 1; }; done
-	cd $(KERNELS)/_gen && $(GO) vet .
+	@for dir in $(KERNELS); do \
+	  tmp=$$(mktemp -d) && cp $$dir/*_amd64.s $$dir/*_amd64.go "$$tmp" && \
+	  $(GO) generate ./$$dir && (cd $$dir/_gen && $(GO) vet .) || exit 1; \
+	  for f in "$$tmp"/*; do diff "$$f" $$dir/$$(basename "$$f") >/dev/null || \
+	    { echo "$$dir/$$(basename "$$f") was not what $$dir/_gen says: it is now" >&2; exit 1; }; \
+	  done; rm -rf "$$tmp"; \
+	done
 
 breaking: ## the protocol still reads what the last release wrote
 	$(TOOL) buf breaking --against '.git#ref=$(AGAINST)'
 
 purego: ## the scoring core without assembly, as other machines run it
-	$(GO) test -tags purego ./$(KERNELS) ./sdk/vec ./plugins/flat ./plugins/hnsw
+	$(GO) test -tags purego ./internal/simd ./sdk/vec ./plugins/flat ./plugins/hnsw
 
 cross: ## builds and vets for machines that tests do not run on
 	GOOS=linux GOARCH=arm64 $(GO) vet ./...
-	GOOS=linux GOARCH=386 $(GO) vet ./sdk/... ./$(KERNELS)
+	GOOS=linux GOARCH=386 $(GO) vet ./sdk/... ./internal/simd
 	GOOS=darwin GOARCH=arm64 $(GO) build ./...
 
 bench: ## benchmarks, ten times each; compare two files with benchstat
@@ -75,7 +77,7 @@ bench-scoring: ## the scoring core beside FAISS, numpy and others; PEERS=install
 
 generate: ## writes the generated code anew
 	$(TOOL) buf generate
-	$(GO) generate ./$(KERNELS)
+	$(GO) generate $(KERNELS:%=./%)
 
 fmt: ## formats Go sources and workflows
 	$(TOOL) golangci-lint fmt
