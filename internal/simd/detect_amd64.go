@@ -15,3 +15,19 @@ func detect() Level {
 	}
 	return AVX2
 }
+
+// halves reports whether the processor carries out 512 bits as two halves, as
+// AMD's family 19h does (Zen 4): wide tiles then win nothing and lose a little,
+// since more queries go to a tile than the first-level cache likes.
+func halves() bool {
+	_, b, c, d := cpuid(0)
+	if b != 0x68747541 || d != 0x69746e65 || c != 0x444d4163 { // "AuthenticAMD"
+		return false
+	}
+	a, _, _, _ := cpuid(1)
+	family := a >> 8 & 15
+	if family == 15 {
+		family += a >> 20 & 255
+	}
+	return family == 0x19
+}

@@ -3,3 +3,5 @@
 package simd
 
 func detect() Level { return Go }
+
+func halves() bool { return false }

@@ -23,7 +23,7 @@ import (
 type IntTile struct {
 	Bits    bool
 	Queries []uint32 // [Lines][Width][QueryWords(Width)], as PutQuery writes them
-	Width   int      // queries: one of Widths, or 1, which is made for the speed of the memory
+	Width   int      // queries: one of IntWidths, or 1, which is made for the speed of the memory
 	Docs    []uint32 // panels of [Lines][16], as PackInts writes them
 	Lines   int
 	Panels  int // how many are scored

@@ -168,7 +168,7 @@ func TestIntTile(t *testing.T) {
 // Every sum of two bytes, at every place of a line.
 func TestIntProducts(t *testing.T) {
 	atEveryLevel(t, func(t *testing.T) {
-		for _, width := range append(Widths(), 1) {
+		for _, width := range append(IntWidths(), 1) {
 			for q := range 256 {
 				for at := range 4 {
 					rows := make([][]byte, 256)

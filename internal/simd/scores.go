@@ -90,6 +90,14 @@ func (h *Hits) add(query int, score float32, row int) {
 // Widths returns how many queries a tile may have, the fastest first. Any
 // number of queries is served by several calls.
 func Widths() []int {
+	if narrow {
+		return []int{6}
+	}
+	return IntWidths()
+}
+
+// IntWidths is Widths for an IntTile.
+func IntWidths() []int {
 	if level == AVX512 {
 		return []int{14, 6}
 	}

@@ -68,3 +68,6 @@ func squares16(sums *float64, panel *float32, dims int)
 //
 //go:noescape
 func divide16(panel *float32, norms *float64, dims int)
+
+// cpuid returns what the processor says of itself under a number.
+func cpuid(leaf uint32) (a uint32, b uint32, c uint32, d uint32)

@@ -37,6 +37,10 @@ var Best = detect()
 
 var level = initial(os.Getenv(Env))
 
+// narrow says that tiles of floats are those of AVX2 although there is AVX-512.
+// Whoever names a level gets all of it.
+var narrow = os.Getenv(Env) == "" && halves()
+
 // Current returns the level in force.
 func Current() Level { return level }
 
@@ -44,7 +48,7 @@ func Current() Level { return level }
 // else may run: it is for tests and measurements.
 func Use(l Level) (before Level) {
 	before = level
-	level = max(Go, min(l, Best))
+	level, narrow = max(Go, min(l, Best)), false
 	return before
 }
 

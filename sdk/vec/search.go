@@ -304,6 +304,9 @@ func (s *search) queryWords(width int) int {
 func (s *search) groups(nq int) []group {
 	var out []group
 	widths := simd.Widths()
+	if s.integer() {
+		widths = simd.IntWidths()
+	}
 	at := 0
 	for q := 0; q < nq; {
 		width := widths[0]

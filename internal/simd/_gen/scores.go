@@ -32,6 +32,20 @@ func scores() {
 	transpose()
 	squares()
 	divide()
+	cpuid()
+}
+
+func cpuid() {
+	TEXT("cpuid", NOSPLIT, "func(leaf uint32) (a, b, c, d uint32)")
+	Doc("cpuid returns what the processor says of itself under a number.")
+	Load(Param("leaf"), EAX)
+	XORL(ECX, ECX)
+	CPUID()
+	Store(EAX, Return("a"))
+	Store(EBX, Return("b"))
+	Store(ECX, Return("c"))
+	Store(EDX, Return("d"))
+	RET()
 }
 
 // compressTable has, for each of 256 masks, the positions of its bits, one to a
