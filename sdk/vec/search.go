@@ -189,6 +189,9 @@ func (s *search) run(ctx context.Context) ([][]Hit, error) {
 	var found []shared
 	if shards > 1 {
 		found = make([]shared, blocks)
+		for b := range found {
+			found[b] = newShared(edge(b+1) - edge(b))
+		}
 	}
 	panels := s.panels()
 	err := each(ctx, s.threads, blocks*shards, func(t int) {
@@ -196,9 +199,9 @@ func (s *search) run(ctx context.Context) ([][]Hit, error) {
 		lo, hi := edge(b), edge(b+1)
 		w := workers.Get().(*worker)
 		defer workers.Put(w)
-		var before *shared
+		var before shared
 		if found != nil {
-			before = &found[b]
+			before = found[b]
 		}
 		res := s.task(ctx, w, lo, hi, part(panels, h, shards), part(panels, h+1, shards), before)
 		if ctx.Err() != nil {
@@ -208,45 +211,70 @@ func (s *search) run(ctx context.Context) ([][]Hit, error) {
 			s.finish(res, out[lo:hi])
 			return
 		}
-		if before.add(res, shards) {
-			s.finish(before.best, out[lo:hi])
-		}
+		before.add(res)
 	})
+	for b, f := range found {
+		if err != nil {
+			break
+		}
+		err = each(ctx, s.threads, len(f), func(i int) {
+			at := edge(b) + i*partQueries
+			s.finish(f[i].best, out[at:at+len(f[i].best)])
+		})
+	}
 	if err != nil {
 		return nil, err
 	}
 	return out, nil
 }
 
-// shared is what the shards of one query block have found so far.
-type shared struct {
+// shared is what the shards of one query block have found so far, in parts of
+// a few queries: threads that add their hits seldom meet in one.
+type shared []struct {
 	mu   sync.Mutex
 	best []best
-	done int
+}
+
+// partQueries is how many queries of a block share a lock.
+const partQueries = 32
+
+func newShared(queries int) shared { return make(shared, (queries+partQueries-1)/partQueries) }
+
+// part returns those of res that part i has.
+func (f shared) part(i int, res []best) []best {
+	return res[i*partQueries : min(len(res), (i+1)*partQueries)]
 }
 
 // floor raises what a new shard must reach to what the others already have.
-func (f *shared) floor(res []best) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for i := range f.best {
-		res[i].raise(f.best[i].floor)
+func (f shared) floor(res []best) {
+	for i := range f {
+		f[i].mu.Lock()
+		for j := range f[i].best {
+			f.part(i, res)[j].raise(f[i].best[j].floor)
+		}
+		f[i].mu.Unlock()
 	}
 }
 
-// add merges the hits of a shard and reports whether it was the last.
-func (f *shared) add(res []best, shards int) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.best == nil {
-		f.best = make([]best, len(res))
-		for i := range res {
-			f.best[i] = newBest(res[i].k)
+// add merges the hits of a shard.
+func (f shared) add(res []best) {
+	for i := range f {
+		f.addPart(i, f.part(i, res))
+	}
+}
+
+func (f shared) addPart(i int, res []best) {
+	f[i].mu.Lock()
+	defer f[i].mu.Unlock()
+	if f[i].best == nil {
+		f[i].best = make([]best, len(res))
+		for j := range res {
+			f[i].best[j] = newBest(res[j].k)
 		}
 	}
-	for i := range res {
-		b := &f.best[i]
-		for _, x := range res[i].keys {
+	for j := range res {
+		b := &f[i].best[j]
+		for _, x := range res[j].keys {
 			b.push(x)
 		}
 		if len(b.keys) >= b.k {
@@ -256,8 +284,6 @@ func (f *shared) add(res []best, shards int) bool {
 			}
 		}
 	}
-	f.done++
-	return f.done == shards
 }
 
 // finish sorts the hits and names their rows.
@@ -416,7 +442,7 @@ func firstPanels(keys []key, n int) (int, bool) {
 
 // task searches panels [p0,p1) for queries [lo,hi). The result lies in the
 // worker's memory.
-func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before *shared) []best {
+func (s *search) task(ctx context.Context, w *worker, lo, hi, p0, p1 int, before shared) []best {
 	list := make([]int, hi-lo)
 	for i := range list {
 		list[i] = lo + i
