@@ -19,6 +19,12 @@ type Mapping struct {
 // MapFile maps the file at path for reading. The file must not be truncated
 // while it is mapped.
 func MapFile(path string) (*Mapping, error) {
+	// A look first: to open a pipe is to wait for who writes to it.
+	if st, err := os.Stat(path); err != nil {
+		return nil, err
+	} else if !st.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s: not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -28,7 +28,11 @@ func (m Matrix) Check() error {
 	if m.Rows < 0 || m.Dim < 0 {
 		return fmt.Errorf("matrix of %d×%d: the shape must not be negative", m.Rows, m.Dim)
 	}
-	if n, ok := product(m.Rows, m.Dim); !ok || n != len(m.Data) {
+	n, ok := product(m.Rows, m.Dim)
+	if !ok {
+		return fmt.Errorf("matrix of %d×%d: the shape does not fit in memory", m.Rows, m.Dim)
+	}
+	if n != len(m.Data) {
 		return fmt.Errorf("matrix of %d×%d: want %d values, got %d", m.Rows, m.Dim, n, len(m.Data))
 	}
 	return nil
