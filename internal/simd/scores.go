@@ -415,7 +415,7 @@ func Divide(panel []float32, norms *[PanelDocs]float64, dims int) {
 }
 
 // Widen converts 16-bit elements to float32, which is exact: float16, or
-// bfloat16.
+// bfloat16. A NaN stays one, with what bits depends on the processor.
 func Widen(dst []float32, src []uint16, bfloat bool) {
 	dst = dst[:len(src)]
 	n := 0
@@ -431,23 +431,20 @@ func Widen(dst []float32, src []uint16, bfloat bool) {
 		if bfloat {
 			dst[n+i] = math.Float32frombits(uint32(h) << 16)
 		} else {
-			dst[n+i] = half(h)
+			dst[n+i] = Float16(h)
 		}
 	}
 }
 
-// half returns the value of a float16, exactly.
-func half(h uint16) float32 {
+// Float16 returns the value of an IEEE 754 half-precision number, exactly.
+func Float16(h uint16) float32 {
 	sign := uint32(h>>15) << 31
 	exp, frac := uint32(h>>10)&31, uint32(h)&1023
 	switch exp {
 	case 0: // zero or subnormal: frac × 2^-24
 		return math.Float32frombits(sign | math.Float32bits(float32(frac)*(1.0/(1<<24))))
 	case 31:
-		if frac != 0 {
-			frac |= 1 << 9 // quiet, as the processor does
-		}
-		exp = 255 - (127 - 15)
+		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
 	}
 	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
 }

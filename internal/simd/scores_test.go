@@ -405,7 +405,7 @@ func TestOneOfHalves(t *testing.T) {
 						}
 					}
 					halves[(j/PanelDocs*dims+i)*PanelDocs+j%PanelDocs] = bits
-					docs[j][i] = half(bits)
+					docs[j][i] = Float16(bits)
 					if bfloat {
 						docs[j][i] = math.Float32frombits(uint32(bits) << 16)
 					}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unsafe"
+
+	"github.com/xlrun/xlrun/internal/simd"
 )
 
 // Element is the type of the values of Vectors.
@@ -235,18 +237,7 @@ func alignedBytes(n int) []byte {
 }
 
 // FromFloat16 returns the value of an IEEE 754 half-precision number, exactly.
-func FromFloat16(h uint16) float32 {
-	sign := uint32(h>>15) << 31
-	exp := uint32(h>>10) & 31
-	frac := uint32(h) & 1023
-	switch exp {
-	case 0: // zero or subnormal: frac × 2^-24
-		return math.Float32frombits(sign | math.Float32bits(float32(frac)*(1.0/(1<<24))))
-	case 31:
-		return math.Float32frombits(sign | 0x7f800000 | frac<<13)
-	}
-	return math.Float32frombits(sign | (exp+127-15)<<23 | frac<<13)
-}
+func FromFloat16(h uint16) float32 { return simd.Float16(h) }
 
 // ToFloat16 returns the half-precision number nearest to x, ties to even. From
 // 65520 on that is infinity; a NaN becomes a quiet NaN of the same sign with the
