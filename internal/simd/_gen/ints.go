@@ -179,7 +179,6 @@ func (k intTile) write(what string, table Mem) {
 	TEXT(k.name, 0, "func(q, docs *uint32, lines, panels, step, row, shift int, offsets, norms *int32, scales, qscales, floors *float32, out *uint32, stride int, counts *int)")
 	Pragma("noescape")
 	Doc(fmt.Sprintf("%s scores %d queries against panels of documents by %s and collects the scores of at least the floor.", k.name, k.queries, what))
-	wide := k.lanes == 16
 	perPanel := 16 / k.lanes
 
 	b := param("docs")
@@ -314,31 +313,8 @@ func (k intTile) write(what string, table Mem) {
 
 		k.score(suffix, n, acc)
 
-		// As in scores.go.
-		floors := param("floors")
 		t, spare, y := vector(k.lanes), vector(k.lanes), vector(k.lanes)
-		if wide {
-			some, m := K(), K()
-			KXORW(some, some, some)
-			for i := range acc {
-				VBROADCASTSS(Mem{Base: floors, Disp: i * 4}, t)
-				for j := range acc[i] {
-					VCMPPS(Imm(geOQ), t, acc[i][j], m)
-					KORW(m, some, some)
-				}
-			}
-			KORTESTW(some, some)
-		} else {
-			zero(y)
-			for i := range acc {
-				VBROADCASTSS(Mem{Base: floors, Disp: i * 4}, t)
-				for j := range acc[i] {
-					VCMPPS(Imm(geOQ), t, acc[i][j], spare)
-					VORPS(spare, y, y)
-				}
-			}
-			VTESTPS(y, y)
-		}
+		floors := past(acc, t, spare, y)
 		JZ(LabelRef("next" + suffix))
 		out, width, counts := param("out"), param("stride"), param("counts")
 		SHLQ(Imm(2), width)

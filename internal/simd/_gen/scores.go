@@ -251,30 +251,7 @@ func tile(name string, mr, nv, lanes int, table Mem) {
 		Store(norms, Param("norms"))
 
 		Label("inner" + suffix)
-		floors := param("floors")
-		if wide {
-			any, k := K(), K()
-			KXORW(any, any, any)
-			for i := range acc {
-				VBROADCASTSS(Mem{Base: floors, Disp: i * 4}, t)
-				for j := range acc[i] {
-					VCMPPS(Imm(geOQ), t, acc[i][j], k)
-					KORW(k, any, any)
-				}
-			}
-			KORTESTW(any, any)
-		} else {
-			any, k := d[0], d[1]
-			zero(any)
-			for i := range acc {
-				VBROADCASTSS(Mem{Base: floors, Disp: i * 4}, t)
-				for j := range acc[i] {
-					VCMPPS(Imm(geOQ), t, acc[i][j], k)
-					VORPS(k, any, any)
-				}
-			}
-			VTESTPS(any, any)
-		}
+		floors := past(acc, t, d[len(d)-1], d[0])
 		JZ(LabelRef("next" + suffix))
 		next := GP64() // row of the second vector
 		if wide {
@@ -312,6 +289,35 @@ func tile(name string, mr, nv, lanes int, table Mem) {
 	}
 	VZEROUPPER()
 	RET()
+}
+
+// past sets the zero flag unless some lane of acc is at least the floor of its
+// query, and returns where the floors are; t, spare and y are spoilt.
+func past(acc [][]VecVirtual, t, spare, y VecVirtual) GPVirtual {
+	floors := param("floors")
+	if t.Size() == 64 {
+		some, k := K(), K()
+		KXORW(some, some, some)
+		for i := range acc {
+			VBROADCASTSS(Mem{Base: floors, Disp: i * 4}, t)
+			for j := range acc[i] {
+				VCMPPS(Imm(geOQ), t, acc[i][j], k)
+				KORW(k, some, some)
+			}
+		}
+		KORTESTW(some, some)
+		return floors
+	}
+	zero(y)
+	for i := range acc {
+		VBROADCASTSS(Mem{Base: floors, Disp: i * 4}, t)
+		for j := range acc[i] {
+			VCMPPS(Imm(geOQ), t, acc[i][j], spare)
+			VORPS(spare, y, y)
+		}
+	}
+	VTESTPS(y, y)
+	return floors
 }
 
 // euclid makes inner products into min(0, 2·x − (qn+dn)), keeping NaN; s is
