@@ -32,6 +32,8 @@ type format[T, R any] struct {
 	row  func(T) R
 	from func(R) T
 	size func(*R) int
+
+	schema string // its name in the file; "": that of R
 }
 
 // Writer writes one file, row by row, with bounded memory.
@@ -50,7 +52,12 @@ func (w *Writer[T]) Close() error { return w.close() }
 func (f *format[T, R]) writer(out io.Writer) *Writer[T] {
 	// A writer is not used twice: after Reset, parquet-go 0.32 leaves the
 	// columns' paths out of the footer.
-	g := parquet.NewGenericWriter[R](out, writerOptions...)
+	opts := writerOptions
+	if f.schema != "" {
+		var row R
+		opts = append(slices.Clone(opts), parquet.NewSchema(f.schema, parquet.SchemaOf(row)))
+	}
+	g := parquet.NewGenericWriter[R](out, opts...)
 	var (
 		buf  []R
 		held int
@@ -152,7 +159,8 @@ func read[R any](g *parquet.GenericReader[R], buf []R) (n int, err error) {
 	return g.Read(buf)
 }
 
-func (f *format[T, R]) open(r io.ReaderAt, size int64) (file *parquet.File, err error) {
+// openAny opens a file whatever its columns.
+func (f *format[T, R]) openAny(r io.ReaderAt, size int64) (file *parquet.File, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			err = fmt.Errorf("read %s: damaged file: %v", f.name, p)
@@ -161,6 +169,14 @@ func (f *format[T, R]) open(r io.ReaderAt, size int64) (file *parquet.File, err 
 	file, err = parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", f.name, err)
+	}
+	return file, nil
+}
+
+func (f *format[T, R]) open(r io.ReaderAt, size int64) (*parquet.File, error) {
+	file, err := f.openAny(r, size)
+	if err != nil {
+		return nil, err
 	}
 	var row R
 	want := parquet.SchemaOf(row)

@@ -12,8 +12,8 @@ package results
 type Record struct {
 	Cell      string `parquet:"cell,dict"`      // digest of the retrieval instance (equal plans, equal cells)
 	Retrieval string `parquet:"retrieval,dict"` // name of the block
-	Encoder   string `parquet:"encoder,dict"`   // name of the encoder block: "student", "untrained"
-	Component string `parquet:"component,dict"` // encoder component: "subword"
+	Encoder   string `parquet:"encoder,dict"`   // name of the encoder block: "student", "untrained"; of a run or fuse block
+	Component string `parquet:"component,dict"` // encoder component: "subword"; "trec" of a run, "fuse" of a fusion
 	Task      string `parquet:"task,dict"`
 	Index     string `parquet:"index,dict"`
 
@@ -34,10 +34,11 @@ type Record struct {
 	Lineage
 }
 
-// Lineage says what the encoder of a cell has seen. It is computed by the
-// host from the mixture and the checkpoint's manifest, never declared by the
-// author of the study.
+// Lineage says what the encoder of a cell has seen. The host computes it from
+// the mixture and the checkpoint's manifest. Of a run that was made elsewhere it
+// knows what the author of the study declares, and Source says so.
 type Lineage struct {
+	Source         string   `parquet:"lineage,dict"`            // "computed", "declared"
 	TrainingSet    string   `parquet:"training_set,dict"`       // digest of the training pairs; "" when untrained
 	Subset         string   `parquet:"training_languages,dict"` // the training languages, sorted, space separated; "" when untrained
 	Languages      []string `parquet:"-"`                       // the same as a list
@@ -51,6 +52,12 @@ type Lineage struct {
 	ParamsNonEmbed int64    `parquet:"params_non_embedding"`
 	Exposure       string   `parquet:"exposure,dict"` // of the query language: "none", "pretraining", "tuning", "unknown"
 }
+
+// The sources of lineage.
+const (
+	LineageComputed = "computed"
+	LineageDeclared = "declared"
+)
 
 // The kinds of exposure of a target language. Only None is strict zero-shot.
 const (

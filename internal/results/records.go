@@ -17,7 +17,7 @@ import (
 
 // RecordsFormat names the layout of records.parquet, in its metadata under
 // "xlrun.format".
-const RecordsFormat = "xlrun.records/1"
+const RecordsFormat = "xlrun.records/2"
 
 const axisPrefix = "axis_"
 
@@ -100,6 +100,7 @@ var (
 		text("measure", func(r *Record) *string { return &r.Measure }),
 		number("value", func(r *Record) *float64 { return &r.Value }),
 		integer32("rank", func(r *Record) *int32 { return &r.Rank }),
+		text("lineage", func(r *Record) *string { return &r.Source }),
 		text("training_set", func(r *Record) *string { return &r.TrainingSet }),
 		text("training_languages", func(r *Record) *string { return &r.Subset }),
 		integer32("diversity_richness", func(r *Record) *int32 { return &r.Richness }),

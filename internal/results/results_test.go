@@ -3,8 +3,10 @@ package results
 import (
 	"bytes"
 	"compress/gzip"
+	"crypto/sha256"
 	"fmt"
 	"io"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -22,6 +24,7 @@ func someRecords(cells int) []Record {
 	for c := range cells {
 		axes := map[string]string{"size": []string{"xs", "s"}[c%2], "draw": fmt.Sprint(c)}
 		lin := Lineage{
+			Source:      LineageComputed,
 			TrainingSet: "sha256:abc", Subset: "deu spa", Languages: []string{"deu", "spa"},
 			Richness: 2, Hill1: 1.9, Hill2: 1.8, Pairs: 160, Examples: 3000, Pairing: "aligned",
 			ParamsTotal: 1 << 40, ParamsNonEmbed: 17, Exposure: ExposureNone,
@@ -219,18 +222,61 @@ func someRanking() []Ranked {
 	var out []Ranked
 	for q := range 50 {
 		for d := range 50 {
-			out = append(out, Ranked{fmt.Sprintf("faq-%04d-isl", q*7), fmt.Sprintf("faq-%04d-eng", (d*q)%61), int32(d + 1), float32(d) * 0.173 / float32(q+1)})
+			out = append(out, Ranked{fmt.Sprintf("faq-%04d-isl", q*7), fmt.Sprintf("faq-%04d-eng", (d*q)%61), int32(d + 1), float64(float32(d) * 0.173 / float32(q+1))})
 		}
 	}
 	return out
 }
 
+// TestRankingWidths: rankings of indexes keep the files that they had when
+// scores were 32-bit floats, and other scores lose nothing.
+func TestRankingWidths(t *testing.T) {
+	for _, c := range []struct {
+		score float64
+		kind  parquet.Kind
+	}{{0.5, parquet.Float}, {0, parquet.Float}, {math.Inf(1), parquet.Float}, {0.1, parquet.Double}, {1e300, parquet.Double}, {1 << 24, parquet.Float}, {1<<24 + 1, parquet.Double}} {
+		rows := []Ranked{{"q", "d", 1, c.score}, {"q", "e", 2, -7}}
+		b, err := EncodeRanking(rows)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if leaf, _ := file.Schema().Lookup("score"); leaf.Node.Type().Kind() != c.kind {
+			t.Errorf("%g lies in a column of %v, want %v", c.score, leaf.Node.Type().Kind(), c.kind)
+		}
+		back, err := DecodeRanking(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(rows, back); d != "" {
+			t.Errorf("%g (-want +got):\n%s", c.score, d)
+		}
+	}
+	// The digest is that of the file before there were wide scores.
+	b, err := EncodeRanking(someRanking())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprintf("%x", sha256.Sum256(b))[:16]; got != "9327590e56085599" {
+		t.Errorf("a ranking of 32-bit scores has the digest %s", got)
+	}
+}
+
 func TestTREC(t *testing.T) {
-	rows := []Ranked{{"q 1", "d1", 1, 0.1}, {"q2", "d\u00a0\t2", 1, 1e-30}, {"q2", "", 2, -3}}
+	rows := []Ranked{{"q 1", "d1", 1, float64(float32(0.1))}, {"q2", "d\u00a0\t2", 1, float64(float32(1e-30))}, {"q2", "", 2, -3}}
 	want := "q_1 Q0 d1 1 0.1 my_tag\nq2 Q0 d\u00a0_2 1 1e-30 my_tag\nq2 Q0 _ 2 -3 my_tag\n"
 	if got := string(AppendTREC(nil, "my tag", rows)); got != want {
 		t.Errorf("want %q, got %q", want, got)
 	}
+	// One score that 32 bits do not hold, and all are written in full.
+	rows[0].Score = 0.1
+	if got, want := string(AppendTREC(nil, "t", rows[:2])), "q_1 Q0 d1 1 0.1 t\nq2 Q0 d\u00a0_2 1 1.0000000031710769e-30 t\n"; got != want {
+		t.Errorf("want %q, got %q", want, got)
+	}
+	rows[0].Score = float64(float32(0.1))
 	// The compressor is used again: the bytes are those of a new one.
 	for n := range 3 {
 		text := AppendTREC(nil, "my tag", slices.Repeat(rows, 1+1000*n))

@@ -103,7 +103,7 @@ func (r *run) poolSize(c *study.Cell) int32 {
 }
 
 func (r *run) lineage(c *study.Cell, info *sdk.EncoderInfo) (results.Lineage, error) {
-	lin := results.Lineage{ParamsTotal: info.ParamsTotal, ParamsNonEmbed: info.ParamsNonEmbed}
+	lin := results.Lineage{Source: results.LineageComputed, ParamsTotal: info.ParamsTotal, ParamsNonEmbed: info.ParamsNonEmbed}
 	if c.Mix == nil {
 		return lin, nil
 	}

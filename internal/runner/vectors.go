@@ -402,7 +402,7 @@ func search(ctx context.Context, j *job) (*result, error) {
 			if math.IsNaN(float64(h.Score)) {
 				return blame(pluginhost.FaultPlugin, "the score of row %d is not a number", h.Row)
 			}
-			ranking = append(ranking, results.Ranked{QueryID: p.QueryIDs[next], DocumentID: p.DocumentIDs[at], Rank: int32(i + 1), Score: h.Score})
+			ranking = append(ranking, results.Ranked{QueryID: p.QueryIDs[next], DocumentID: p.DocumentIDs[at], Rank: int32(i + 1), Score: float64(h.Score)})
 		}
 		next++
 		return nil
@@ -481,7 +481,7 @@ func measure(ctx context.Context, j *job) (*result, error) {
 			}
 			q.Ranking = make([]sdk.ScoredDocument, n)
 			for k, h := range rest[:n] {
-				q.Ranking[k] = sdk.ScoredDocument{ID: h.DocumentID, Score: float64(h.Score)}
+				q.Ranking[k] = sdk.ScoredDocument{ID: h.DocumentID, Score: h.Score}
 			}
 			rest = rest[n:]
 			if !yield(q) {
