@@ -158,12 +158,16 @@ func TextsOf(in *sdk.Inspection) *Texts {
 	return t
 }
 
-// of returns the texts of one language, in order.
-func of(texts []TextKey, lang string) []TextKey {
+// OfLanguage returns the texts of one language, in order. Of several, joined
+// by JoinLanguages, it returns those of the first, then those of the second,
+// and so on: this is the order in which the rows of a mixed pool count.
+func OfLanguage(texts []TextKey, language string) []TextKey {
 	var out []TextKey
-	for _, t := range texts {
-		if t.Language == lang {
-			out = append(out, t)
+	for _, lang := range SplitLanguages(language) {
+		for _, t := range texts {
+			if t.Language == lang {
+				out = append(out, t)
+			}
 		}
 	}
 	return out

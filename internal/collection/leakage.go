@@ -25,7 +25,7 @@ func TrainedTexts(keys []Key, sel *Selection) Hashes {
 // normalised text is among the trained ones, each once, sorted. Pools come
 // from SelectPool with the same texts and languages.
 func Leaks(trained Hashes, t *Texts, queryLanguage, corpusLanguage string, pools ...*Pool) []Leak {
-	queries, docs := of(t.Queries, queryLanguage), of(t.Documents, corpusLanguage)
+	queries, docs := OfLanguage(t.Queries, queryLanguage), OfLanguage(t.Documents, corpusLanguage)
 	found := map[Leak]struct{}{}
 	for _, p := range pools {
 		for i, row := range p.QueryRows {

@@ -90,10 +90,10 @@ func TestPoolIgnoresTheOrderOfTexts(t *testing.T) {
 		}
 		var out []string
 		for _, r := range pool.DocRows {
-			out = append(out, of(t0.Documents, "eng")[r].ID)
+			out = append(out, OfLanguage(t0.Documents, "eng")[r].ID)
 		}
 		for _, r := range pool.QueryRows {
-			out = append(out, of(t0.Queries, "cat")[r].ID)
+			out = append(out, OfLanguage(t0.Queries, "cat")[r].ID)
 		}
 		slices.Sort(out)
 		return out
@@ -179,7 +179,7 @@ func TestPoolOfABitext(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	own, docs := 0, of(c.Documents, "eng")
+	own, docs := 0, OfLanguage(c.Documents, "eng")
 	for _, r := range p.DocRows {
 		if docs[r].Origin == "cym-eng" {
 			own++
@@ -212,9 +212,9 @@ func TestLeaks(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 	keys := []Key{
-		{LangA: "deu", LangB: "eng", HashA: of(c.Queries, "cat")[3].Hash, HashB: 9},
-		{LangA: "deu", LangB: "eng", HashA: 8, HashB: of(c.Documents, "eng")[5].Hash},
-		{LangA: "deu", LangB: "eng", HashA: 7, HashB: of(c.Documents, "cat")[6].Hash}, // not searched
+		{LangA: "deu", LangB: "eng", HashA: OfLanguage(c.Queries, "cat")[3].Hash, HashB: 9},
+		{LangA: "deu", LangB: "eng", HashA: 8, HashB: OfLanguage(c.Documents, "eng")[5].Hash},
+		{LangA: "deu", LangB: "eng", HashA: 7, HashB: OfLanguage(c.Documents, "cat")[6].Hash}, // not searched
 	}
 	trained = TrainedTexts(keys, &Selection{Rows: []int{0, 1, 2}, RowsB: []int{0, 1, 2}})
 	want := []Leak{{Query: "cat/q3"}, {Query: "cat/q5", Document: "eng/a5"}}
