@@ -1,11 +1,13 @@
 package ir
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"math"
+	"runtime"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // Evaluator evaluates rankings. The zero value with Measures set follows
@@ -19,16 +21,31 @@ type Evaluator struct {
 	Depth int
 	// RetrievedOnly takes the mean over the judged queries that the run
 	// holds, trec_eval's default. Otherwise all judged queries count, and
-	// those that the run lacks have the value 0 in every measure (-c).
+	// those that the run lacks have an empty ranking (-c).
 	RetrievedOnly bool
+	// JudgedOnly removes documents without a grade, or with a negative one,
+	// from every ranking after Depth has cut it (trec_eval's -J).
+	JudgedOnly bool
+	// Workers is the number of queries evaluated at a time by [Evaluator.Run];
+	// 0 stands for as many as there are processors. It changes no value.
+	Workers int
 }
 
 // QueryResult is the outcome of one query. Values has one entry per measure,
 // in the order of [Evaluator.Measures]. FirstRelevant is the rank of the first
-// document with a grade of 1 or more, from 1; 0 where none was retrieved.
+// document with a grade of 1 or more, from 1; 0 where none was retrieved. The
+// mode [Expected] knows no such rank and takes that of [Trec10].
 type QueryResult struct {
 	Values        []float64
 	FirstRelevant int
+	// Texts has the values of measures that are texts, by the index of the
+	// measure; nil where there are none.
+	Texts []string
+	// Tied reports hits with equal scores, as 32-bit floats, among those that
+	// count. Dependent tells for each measure whether its value depends on the
+	// tie mode; nil where none does.
+	Tied      bool
+	Dependent []bool
 }
 
 // Evaluate returns one value per measure for one query, by the tie rule of
@@ -39,55 +56,197 @@ func Evaluate(measures []Measure, judgments Judgments, ranking Ranking) ([]float
 }
 
 // Query evaluates the ranking of one query. A query without relevant documents
-// and one without hits have the value 0 in every measure, as in trec_eval. The
-// order of ranking is irrelevant, and it is left as it is. A document that
-// occurs twice or a score that is NaN is an error.
+// and one without hits have the value that trec_eval gives them, which is 0 in
+// most measures. Unless [Evaluator.Ties] is [Rank], the order of ranking is
+// irrelevant; it is left as it is. A document that occurs twice or a score
+// that is NaN is an error.
 func (e *Evaluator) Query(judgments Judgments, ranking Ranking) (QueryResult, error) {
-	if slices.Contains(e.Measures, Measure{}) {
-		return QueryResult{}, errors.New("the zero measure cannot be evaluated; use ParseMeasure")
+	if err := e.check(); err != nil {
+		return QueryResult{}, err
 	}
 	s := scratchPool.Get().(*scratch)
 	defer scratchPool.Put(s)
 	if err := ranking.check(s.seen); err != nil {
 		return QueryResult{}, err
 	}
-
-	compare := e.Ties.compare()
-	if !slices.IsSortedFunc(ranking, compare) {
-		s.sorted = append(s.sorted[:0], ranking...)
-		slices.SortFunc(s.sorted, compare)
-		ranking = s.sorted
+	if err := s.judged.set(judgments); err != nil {
+		return QueryResult{}, err
 	}
-	if e.Depth > 0 && len(ranking) > e.Depth {
-		ranking = ranking[:e.Depth]
+	s.hits = s.hits[:0]
+	for _, h := range ranking {
+		x := entry{doc: h.Doc, score: h.Score, rank: h.Rank, grade: unjudged}
+		if grade, ok := judgments[h.Doc]; ok {
+			x.grade = int32(grade)
+		}
+		s.hits = append(s.hits, x)
 	}
+	res := QueryResult{Values: make([]float64, len(e.Measures))}
+	return res, e.evaluate(&s.judged, s.hits, s, &res)
+}
 
-	q := &s.judged
-	q.found, q.ideal = q.found[:0], q.ideal[:0]
-	for _, grade := range judgments {
-		if grade > 0 {
-			q.ideal = append(q.ideal, grade)
+// check refuses what no ranking could be evaluated with.
+func (e *Evaluator) check() error {
+	if slices.Contains(e.Measures, Measure{}) {
+		return errors.New("the zero measure cannot be evaluated; use ParseMeasure")
+	}
+	if e.Ties < 0 || int(e.Ties) >= len(tiesNames) {
+		return fmt.Errorf("%v is no tie mode", e.Ties)
+	}
+	if e.Ties == Expected {
+		return fmt.Errorf("the tie mode %v has no values yet", e.Ties)
+	}
+	return nil
+}
+
+// entry is one hit of a ranking, its document looked up in the judgments. doc
+// is used for the order of equal scores only, and not kept.
+type entry struct {
+	doc   DocID
+	score float64
+	rank  int32 // the file's, see Hit.Rank
+	grade int32 // unjudged where the document has no grade
+}
+
+// unjudged is the grade of a document without one.
+const unjudged = math.MinInt32
+
+// judgedQuery is what measures need of the judgments of one query.
+type judgedQuery struct {
+	grades map[DocID]int32 // of every judged document; nil where the caller looks grades up itself
+	ideal  []int32         // the grades from 1, descending
+	zeros  int             // how many documents have the grade 0
+	others int             // and how many a negative one
+}
+
+// prepare prepares the judgments of a query for any number of rankings.
+func prepare(judgments Judgments) (*judgedQuery, error) {
+	q := &judgedQuery{grades: make(map[DocID]int32, len(judgments))}
+	for doc, grade := range judgments {
+		q.grades[doc] = int32(grade)
+	}
+	return q, q.set(judgments)
+}
+
+// set fills everything but grades.
+func (q *judgedQuery) set(judgments Judgments) error {
+	q.ideal, q.zeros, q.others = q.ideal[:0], 0, 0
+	for doc, grade := range judgments {
+		switch {
+		case grade > maxParameter || grade < -maxParameter:
+			return fmt.Errorf("document %q has the grade %d, which is beyond ±%d", doc, grade, maxParameter)
+		case grade > 0:
+			q.ideal = append(q.ideal, int32(grade))
+		case grade == 0:
+			q.zeros++
+		default:
+			q.others++
 		}
 	}
-	slices.SortFunc(q.ideal, func(a, b int) int { return cmp.Compare(b, a) })
-	for i, h := range ranking {
-		if len(q.found) == len(q.ideal) {
+	slices.SortFunc(q.ideal, func(a, b int32) int { return int(b) - int(a) })
+	return nil
+}
+
+// relevant returns the number of documents with a grade of at least rel ≥ 1.
+func (q *judgedQuery) relevant(rel int32) int {
+	n, _ := slices.BinarySearchFunc(q.ideal, rel, func(grade, rel int32) int {
+		if grade >= rel {
+			return -1
+		}
+		return 1
+	})
+	return n
+}
+
+// place is a judged document in a ranking; its rank counts from 1, its grade
+// may be 0 or negative.
+type place struct{ rank, grade int32 }
+
+// list is one ranking as measures see it: the places of its judged documents
+// by rank, and how many documents it has.
+type list struct {
+	places    []place
+	retrieved int
+	// blocks are the runs of equal scores, only where the mode is Expected.
+	// The order of places in a block means nothing then, and the last block
+	// may reach beyond retrieved.
+	blocks []block
+}
+
+// block is the hits of ranks rank … rank+size-1; size ≥ 2.
+type block struct{ rank, size int32 }
+
+// evaluate evaluates hits, which it sorts, and fills res, whose Values has the
+// length of e.Measures.
+func (e *Evaluator) evaluate(q *judgedQuery, hits []entry, s *scratch, res *QueryResult) error {
+	if err := arrange(hits, e.Ties); err != nil {
+		return err
+	}
+	s.list.build(hits, e)
+	e.values(q, &s.list, res.Values)
+	for _, p := range s.list.places {
+		if p.grade > 0 {
+			res.FirstRelevant = int(p.rank)
 			break
 		}
-		if grade := judgments[h.Doc]; grade > 0 {
-			q.found = append(q.found, found{rank: i + 1, grade: grade})
+	}
+	return nil
+}
+
+// arrange sorts hits into the order of t.
+func arrange(hits []entry, t Ties) error {
+	var compare func(a, b entry) int
+	switch t {
+	case Rank:
+		if !slices.ContainsFunc(hits, func(x entry) bool { return x.rank != 0 }) {
+			return nil
+		}
+		compare = func(a, b entry) int { return int(a.rank) - int(b.rank) }
+	case Trec9:
+		compare = func(a, b entry) int { return order9(a.score, b.score, a.doc, b.doc) }
+	default:
+		compare = func(a, b entry) int { return order10(a.score, b.score, a.doc, b.doc) }
+	}
+	if !slices.IsSortedFunc(hits, compare) {
+		slices.SortFunc(hits, compare)
+	}
+	if t == Rank {
+		for i := 1; i < len(hits); i++ {
+			if hits[i].rank == hits[i-1].rank {
+				return fmt.Errorf("documents %q and %q both have the rank %d, so the tie mode %v gives them no order", hits[i-1].doc, hits[i].doc, hits[i].rank, t)
+			}
 		}
 	}
+	return nil
+}
 
-	res := QueryResult{Values: make([]float64, len(e.Measures))}
-	if len(q.found) == 0 {
-		return res, nil
+// build makes the list of hits in their order.
+func (l *list) build(hits []entry, e *Evaluator) {
+	l.places, l.blocks, l.retrieved = l.places[:0], l.blocks[:0], 0
+	if e.Depth > 0 && len(hits) > e.Depth {
+		hits = hits[:e.Depth]
 	}
-	res.FirstRelevant = q.found[0].rank
+	for i := range hits {
+		grade := hits[i].grade
+		if grade == unjudged {
+			if !e.JudgedOnly {
+				l.retrieved++
+			}
+			continue
+		}
+		if grade < 0 && e.JudgedOnly {
+			continue
+		}
+		l.retrieved++
+		l.places = append(l.places, place{rank: int32(l.retrieved), grade: grade})
+	}
+}
+
+// values computes every measure of a list into out.
+func (e *Evaluator) values(q *judgedQuery, l *list, out []float64) {
+	v := view{q: q, l: l}
 	for i, m := range e.Measures {
-		res.Values[i] = families[m.family-1].value(q, m)
+		out[i] = families[m.family-1].value(&v, m)
 	}
-	return res, nil
 }
 
 // RunResult is the outcome of a run.
@@ -97,34 +256,34 @@ type RunResult struct {
 	// results, in the same order.
 	Queries  []QueryID
 	PerQuery []QueryResult
-	// Means has the mean of each measure over Queries, at full precision.
+	// Means has the mean of each measure over Queries, or whatever
+	// [Measure.Aggregate] says, at full precision.
 	Means []float64
 	// Missing are the judged queries that the run lacks. Unjudged are those
 	// of the run without judgments, which are ignored. Both in byte order.
 	Missing, Unjudged []QueryID
+	// TiedQueries is the number of queries with hits of equal scores, and
+	// TieDependent that of queries whose value differs between tie modes, for
+	// each measure.
+	TiedQueries  int
+	TieDependent []int
 }
 
 // Run evaluates every judged query of a run. Where no query counts there is no
 // mean, which is an error.
 func (e *Evaluator) Run(qrels Qrels, run Run) (*RunResult, error) {
-	res := &RunResult{Measures: e.Measures, Means: make([]float64, len(e.Measures))}
+	if err := e.check(); err != nil {
+		return nil, err
+	}
+	res := &RunResult{Measures: e.Measures}
 	for _, id := range qrels.Queries() {
-		ranking, ok := run.Rankings[id]
-		if !ok {
+		if _, ok := run.Rankings[id]; !ok {
 			res.Missing = append(res.Missing, id)
 			if e.RetrievedOnly {
 				continue
 			}
 		}
-		r, err := e.Query(qrels[id], ranking)
-		if err != nil {
-			return nil, fmt.Errorf("query %q: %w", id, err)
-		}
 		res.Queries = append(res.Queries, id)
-		res.PerQuery = append(res.PerQuery, r)
-		for i, v := range r.Values {
-			res.Means[i] += v
-		}
 	}
 	for _, id := range run.Queries() {
 		if _, ok := qrels[id]; !ok {
@@ -137,10 +296,56 @@ func (e *Evaluator) Run(qrels Qrels, run Run) (*RunResult, error) {
 	case len(res.Queries) == 0:
 		return nil, fmt.Errorf("none of the %d judged queries is in the run; do qrels and run use the same query ids?", len(qrels))
 	}
-	for i := range res.Means {
-		res.Means[i] /= float64(len(res.Queries))
+	res.PerQuery = make([]QueryResult, len(res.Queries))
+	errs := make([]error, len(res.Queries))
+	workers := e.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
 	}
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(workers, len(res.Queries)) {
+		wg.Go(func() {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(res.Queries) {
+					return
+				}
+				id := res.Queries[i]
+				res.PerQuery[i], errs[i] = e.Query(qrels[id], run.Rankings[id])
+			}
+		})
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil {
+			return nil, fmt.Errorf("query %q: %w", res.Queries[i], err)
+		}
+	}
+	res.aggregate()
 	return res, nil
+}
+
+// aggregate fills what follows from PerQuery, in the order of queries.
+func (r *RunResult) aggregate() {
+	r.Means = make([]float64, len(r.Measures))
+	r.TieDependent = make([]int, len(r.Measures))
+	for _, q := range r.PerQuery {
+		for i, v := range q.Values {
+			r.Means[i] += v
+		}
+		if q.Tied {
+			r.TiedQueries++
+		}
+		for i, d := range q.Dependent {
+			if d {
+				r.TieDependent[i]++
+			}
+		}
+	}
+	for i := range r.Means {
+		r.Means[i] /= float64(len(r.Queries))
+	}
 }
 
 // EvaluateRun evaluates a run with all judged queries counting, by the tie
@@ -149,117 +354,11 @@ func EvaluateRun(measures []Measure, qrels Qrels, run Run) (*RunResult, error) {
 	return (&Evaluator{Measures: measures}).Run(qrels, run)
 }
 
-// judged is what measures see of a query: where its documents with positive
-// grades were found, and which positive grades it has in all. No measure here
-// distinguishes the rest, judged or not.
-type judged struct {
-	found []found // by rank
-	ideal []int   // positive grades of all judged documents, descending
-}
-
-type found struct{ rank, grade int }
-
-// relevant returns the number of documents with a grade of at least rel ≥ 1.
-func (q *judged) relevant(rel int) int {
-	n, _ := slices.BinarySearchFunc(q.ideal, rel, func(grade, rel int) int {
-		if grade >= rel {
-			return -1
-		}
-		return 1
-	})
-	return n
-}
-
-// within reports whether rank is within the cutoff of m.
-func (m Measure) within(rank int) bool { return m.cutoff == 0 || rank <= m.cutoff }
-
-// Each measure below sums in rank order and divides where trec_eval divides,
-// so that values agree in every bit, not only in four decimals.
-
-func ndcg(q *judged, m Measure) float64 {
-	log := log2s(max(len(q.ideal), q.found[len(q.found)-1].rank) + 1)
-	dcg, ideal := 0.0, 0.0
-	for _, f := range q.found {
-		if !m.within(f.rank) {
-			break
-		}
-		dcg += float64(f.grade) / log[f.rank+1]
-	}
-	for i, grade := range q.ideal {
-		if !m.within(i + 1) {
-			break
-		}
-		ideal += float64(grade) / log[i+2]
-	}
-	return dcg / ideal
-}
-
-func reciprocalRank(q *judged, m Measure) float64 {
-	for _, f := range q.found {
-		if !m.within(f.rank) {
-			break
-		}
-		if f.grade >= m.rel {
-			return 1 / float64(f.rank)
-		}
-	}
-	return 0
-}
-
-func averagePrecision(q *judged, m Measure) float64 {
-	sum, n := 0.0, 0
-	for _, f := range q.found {
-		if !m.within(f.rank) {
-			break
-		}
-		if f.grade >= m.rel {
-			n++
-			sum += float64(n) / float64(f.rank)
-		}
-	}
-	if n == 0 {
-		return 0
-	}
-	return sum / float64(q.relevant(m.rel))
-}
-
-// retrieved returns the number of relevant documents within the cutoff.
-func (q *judged) retrieved(m Measure) int {
-	n := 0
-	for _, f := range q.found {
-		if !m.within(f.rank) {
-			break
-		}
-		if f.grade >= m.rel {
-			n++
-		}
-	}
-	return n
-}
-
-func recall(q *judged, m Measure) float64 {
-	n := q.retrieved(m)
-	if n == 0 {
-		return 0
-	}
-	return float64(n) / float64(q.relevant(m.rel))
-}
-
-func precision(q *judged, m Measure) float64 {
-	return float64(q.retrieved(m)) / float64(m.cutoff)
-}
-
-func success(q *judged, m Measure) float64 {
-	if q.retrieved(m) > 0 {
-		return 1
-	}
-	return 0
-}
-
 // scratch is the memory that one evaluation reuses from another.
 type scratch struct {
-	judged judged
-	sorted Ranking
+	judged judgedQuery
+	hits   []entry
+	list   list
 	seen   map[DocID]struct{}
 }
 

@@ -18,7 +18,7 @@ func near(a, b float64) bool { return math.Abs(a-b) <= 1e-12 }
 // grade 1, is not retrieved: R = 4, and two documents have a grade ≥ 2.
 var (
 	handJudgments = Judgments{"A": 3, "B": 1, "C": 0, "D": 2, "E": -1, "N": 1}
-	handRanking   = Ranking{{"B", .6}, {"E", .5}, {"D", .6}, {"A", .8}, {"C", .9}, {"X", .7}}
+	handRanking   = Ranking{{Doc: "B", Score: .6}, {Doc: "E", Score: .5}, {Doc: "D", Score: .6}, {Doc: "A", Score: .8}, {Doc: "C", Score: .9}, {Doc: "X", Score: .7}}
 )
 
 func TestByHand(t *testing.T) {
@@ -96,9 +96,9 @@ func TestNothingToFind(t *testing.T) {
 		ranking   Ranking
 	}{
 		"no hits":               {Judgments{"a": 1}, nil},
-		"no relevant documents": {Judgments{"a": 0, "b": -1}, Ranking{{"a", 1}, {"b", 2}}},
-		"no judgments":          {nil, Ranking{{"a", 1}}},
-		"only others found":     {Judgments{"a": 2}, Ranking{{"b", 1}}},
+		"no relevant documents": {Judgments{"a": 0, "b": -1}, Ranking{{Doc: "a", Score: 1}, {Doc: "b", Score: 2}}},
+		"no judgments":          {nil, Ranking{{Doc: "a", Score: 1}}},
+		"only others found":     {Judgments{"a": 2}, Ranking{{Doc: "b", Score: 1}}},
 	} {
 		got, err := Evaluate(all, c.judgments, c.ranking)
 		if err != nil {
@@ -124,14 +124,14 @@ func TestTies(t *testing.T) {
 		ranking       Ranking
 		trec10, trec9 float64
 	}{
-		{"equal scores: the larger id first", Ranking{{"a", 1}, {"b", 1}}, 1. / 2, 1. / 2},
-		{"bytes, not numbers: a9 > a10 > a", Ranking{{"a", 1}, {"a9", 1}, {"a10", 1}}, 1. / 3, 1. / 3},
-		{"bytes, not letters: a > B", Ranking{{"a", 1}, {"B", 1}}, 1, 1},
-		{"beyond ASCII: é > a", Ranking{{"a", 1}, {"é", 1}}, 1. / 2, 1. / 2},
-		{"different in 64 bits only", Ranking{{"a", 0.900000001}, {"b", 0.900000000}}, 1, 1. / 2},
-		{"different in 32 bits too", Ranking{{"a", 0.9001}, {"b", 0.9}}, 1, 1},
-		{"zero has no sign", Ranking{{"a", 0}, {"b", math.Copysign(0, -1)}}, 1. / 2, 1. / 2},
-		{"infinite scores", Ranking{{"a", 1}, {"b", math.Inf(1)}, {"c", math.Inf(-1)}}, 1. / 2, 1. / 2},
+		{"equal scores: the larger id first", Ranking{{Doc: "a", Score: 1}, {Doc: "b", Score: 1}}, 1. / 2, 1. / 2},
+		{"bytes, not numbers: a9 > a10 > a", Ranking{{Doc: "a", Score: 1}, {Doc: "a9", Score: 1}, {Doc: "a10", Score: 1}}, 1. / 3, 1. / 3},
+		{"bytes, not letters: a > B", Ranking{{Doc: "a", Score: 1}, {Doc: "B", Score: 1}}, 1, 1},
+		{"beyond ASCII: é > a", Ranking{{Doc: "a", Score: 1}, {Doc: "é", Score: 1}}, 1. / 2, 1. / 2},
+		{"different in 64 bits only", Ranking{{Doc: "a", Score: 0.900000001}, {Doc: "b", Score: 0.900000000}}, 1, 1. / 2},
+		{"different in 32 bits too", Ranking{{Doc: "a", Score: 0.9001}, {Doc: "b", Score: 0.9}}, 1, 1},
+		{"zero has no sign", Ranking{{Doc: "a", Score: 0}, {Doc: "b", Score: math.Copysign(0, -1)}}, 1. / 2, 1. / 2},
+		{"infinite scores", Ranking{{Doc: "a", Score: 1}, {Doc: "b", Score: math.Inf(1)}, {Doc: "c", Score: math.Inf(-1)}}, 1. / 2, 1. / 2},
 	} {
 		if got := rr(Trec10, c.ranking); got != c.trec10 {
 			t.Errorf("%s: trec10: want %v, got %v", c.name, c.trec10, got)
@@ -140,7 +140,7 @@ func TestTies(t *testing.T) {
 			t.Errorf("%s: trec9: want %v, got %v", c.name, c.trec9, got)
 		}
 	}
-	for _, ties := range []Ties{Trec10, Trec9} {
+	for _, ties := range []Ties{Trec10, Trec9, Rank, Expected} {
 		if got, err := ParseTies(ties.String()); err != nil || got != ties {
 			t.Errorf("%v reads as %v, %v", ties, got, err)
 		}
@@ -152,8 +152,8 @@ func TestTies(t *testing.T) {
 
 func TestQueryErrors(t *testing.T) {
 	for want, r := range map[string]Ranking{
-		`document "b" has the score NaN`: {{"a", 1}, {"b", math.NaN()}},
-		`document "a" occurs twice`:      {{"a", 1}, {"b", 2}, {"a", 3}},
+		`document "b" has the score NaN`: {{Doc: "a", Score: 1}, {Doc: "b", Score: math.NaN()}},
+		`document "a" occurs twice`:      {{Doc: "a", Score: 1}, {Doc: "b", Score: 2}, {Doc: "a", Score: 3}},
 	} {
 		if _, err := Evaluate(nil, Judgments{"a": 1}, r); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
@@ -172,7 +172,7 @@ func TestRun(t *testing.T) {
 		"q4":  {"d": 1}, // not in the run
 	}
 	run := Run{Rankings: map[QueryID]Ranking{
-		"q2": {{"a", 2}, {"b", 1}}, "q10": {{"a", 2}, {"b", 1}}, "q3": {{"c", 1}}, "zz": {{"a", 1}},
+		"q2": {{Doc: "a", Score: 2}, {Doc: "b", Score: 1}}, "q10": {{Doc: "a", Score: 2}, {Doc: "b", Score: 1}}, "q3": {{Doc: "c", Score: 1}}, "zz": {{Doc: "a", Score: 1}},
 	}}
 	rr := MustMeasures("RR")
 	got, err := EvaluateRun(rr, qrels, run)
@@ -182,10 +182,14 @@ func TestRun(t *testing.T) {
 	want := &RunResult{
 		Measures: rr,
 		Queries:  []QueryID{"q10", "q2", "q3", "q4"},
-		PerQuery: []QueryResult{{[]float64{1}, 1}, {[]float64{.5}, 2}, {[]float64{0}, 0}, {[]float64{0}, 0}},
-		Means:    []float64{1.5 / 4},
-		Missing:  []QueryID{"q4"},
-		Unjudged: []QueryID{"zz"},
+		PerQuery: []QueryResult{
+			{Values: []float64{1}, FirstRelevant: 1}, {Values: []float64{.5}, FirstRelevant: 2},
+			{Values: []float64{0}}, {Values: []float64{0}},
+		},
+		Means:        []float64{1.5 / 4},
+		Missing:      []QueryID{"q4"},
+		Unjudged:     []QueryID{"zz"},
+		TieDependent: []int{0},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(Measure{})); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -205,7 +209,7 @@ func TestRun(t *testing.T) {
 	}{
 		"nothing judged":     {nil, run},
 		"no query in common": {Qrels{"other": {"a": 1}}, run},
-		"a bad ranking":      {qrels, Run{Rankings: map[QueryID]Ranking{"q2": {{"a", math.NaN()}}}}},
+		"a bad ranking":      {qrels, Run{Rankings: map[QueryID]Ranking{"q2": {{Doc: "a", Score: math.NaN()}}}}},
 	} {
 		if _, err := (&Evaluator{RetrievedOnly: true}).Run(c.qrels, c.run); err == nil {
 			t.Errorf("%s: want an error", name)
@@ -304,7 +308,7 @@ func TestProperties(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i, m := range e.Measures {
-			m.cutoff = k
+			m.cutoff = int32(k)
 			cut, err := Evaluate([]Measure{m}, judgments, ranking)
 			if err != nil || cut[0] != deep.Values[i] {
 				t.Fatalf("%v: want %v as with depth %d, got %v, %v", m, deep.Values[i], k, cut, err)

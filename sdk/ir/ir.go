@@ -38,10 +38,13 @@ type Qrels map[QueryID]Judgments
 // Queries returns the judged queries in byte order.
 func (q Qrels) Queries() []QueryID { return sortedKeys(q) }
 
-// Hit is one retrieved document.
+// Hit is one retrieved document. Rank is the rank that came with it, from a
+// run file's rank column; 0 where nothing said one. Only the tie mode [Rank]
+// looks at it.
 type Hit struct {
 	Doc   DocID
 	Score float64
+	Rank  int32
 }
 
 // Ranking holds the hits of one query. Its order carries no meaning until Sort
@@ -69,10 +72,21 @@ func (r Ranking) check(seen map[DocID]struct{}) error {
 	return nil
 }
 
-// Sort puts the ranking into the order that measures see: best score first,
-// equal scores by document id in descending byte order, equal meaning what t
-// says. No score may be NaN.
-func (r Ranking) Sort(t Ties) { slices.SortFunc(r, t.compare()) }
+// Sort puts the ranking into the order that measures see under t: best score
+// first, equal scores by document id in descending byte order, equal meaning
+// what t says. [Rank] sorts by rank and keeps the order of equal ranks;
+// [Expected] has no order of its own and takes that of [Trec10]. No score may
+// be NaN.
+func (r Ranking) Sort(t Ties) {
+	switch t {
+	case Rank:
+		slices.SortStableFunc(r, func(a, b Hit) int { return cmp.Compare(a.Rank, b.Rank) })
+	case Trec9:
+		slices.SortFunc(r, func(a, b Hit) int { return order9(a.Score, b.Score, a.Doc, b.Doc) })
+	default:
+		slices.SortFunc(r, func(a, b Hit) int { return order10(a.Score, b.Score, a.Doc, b.Doc) })
+	}
+}
 
 // Run is what a system retrieved for a set of queries. Tag names the system;
 // it is the last column of a TREC run file.
@@ -93,19 +107,27 @@ func sortedKeys[V any](m map[QueryID]V) []QueryID {
 	return keys
 }
 
-// Ties says when two scores are equal. Equal scores are always ordered by
-// document id, descending in byte order.
+// Ties says which order a ranking has where scores are equal.
 type Ties int
 
 const (
-	// Trec10 compares scores as 64-bit floats, as trec_eval 10 does.
+	// Trec10 compares scores as 64-bit floats, as trec_eval 10 does, and puts
+	// equal scores in descending byte order of document ids.
 	Trec10 Ties = iota
 	// Trec9 rounds scores to 32-bit floats first, as trec_eval up to 9.0.8
-	// does: scores that agree in about seven digits become ties.
+	// does: scores that agree in about seven digits become ties. Equal scores
+	// as in Trec10.
 	Trec9
+	// Rank ignores scores and orders by [Hit.Rank], smallest first. A ranking
+	// without ranks keeps the order in which it came. Two documents of one
+	// rank are an error.
+	Rank
+	// Expected gives each measure its mean over all orders of the documents
+	// with equal scores, as 64-bit floats, each order equally likely.
+	Expected
 )
 
-var tiesNames = [...]string{Trec10: "trec10", Trec9: "trec9"}
+var tiesNames = [...]string{Trec10: "trec10", Trec9: "trec9", Rank: "rank", Expected: "expected"}
 
 func (t Ties) String() string {
 	if t < 0 || int(t) >= len(tiesNames) {
@@ -121,30 +143,22 @@ func ParseTies(s string) (Ties, error) {
 			return Ties(t), nil
 		}
 	}
-	return 0, fmt.Errorf("unknown tie mode %q: want %s", s, strings.Join(tiesNames[:], " or "))
+	last := len(tiesNames) - 1
+	return 0, fmt.Errorf("unknown tie mode %q: want %s or %s", s, strings.Join(tiesNames[:last], ", "), tiesNames[last])
 }
 
-// compare returns the order of hits under t, for sorting.
-func (t Ties) compare() func(a, b Hit) int {
-	if t == Trec9 {
-		return func(a, b Hit) int {
-			x, y := float32(a.Score), float32(b.Score)
-			switch {
-			case x > y:
-				return -1
-			case x < y:
-				return 1
-			}
-			return cmp.Compare(b.Doc, a.Doc)
-		}
+// order10 is the order of two hits in trec_eval 10.
+func order10(x, y float64, a, b DocID) int {
+	switch {
+	case x > y:
+		return -1
+	case x < y:
+		return 1
 	}
-	return func(a, b Hit) int {
-		switch {
-		case a.Score > b.Score:
-			return -1
-		case a.Score < b.Score:
-			return 1
-		}
-		return cmp.Compare(b.Doc, a.Doc)
-	}
+	return strings.Compare(string(b), string(a))
+}
+
+// order9 is the order of two hits in trec_eval 9.
+func order9(x, y float64, a, b DocID) int {
+	return order10(float64(float32(x)), float64(float32(y)), a, b)
 }

@@ -11,9 +11,9 @@ import (
 // Measure is one measure with its parameters: a comparable value. Make one
 // with [ParseMeasure]; the zero Measure measures nothing.
 type Measure struct {
-	family int8 // index into families, plus one
-	rel    int  // smallest grade that counts as relevant; 1 where the family has no rel
-	cutoff int  // 0: the whole ranking
+	family int8  // index into families, plus one
+	rel    int32 // smallest grade that counts as relevant; 1 where the family has no rel
+	cutoff int32 // 0: the whole ranking
 }
 
 // family is what measures of one name have in common.
@@ -22,7 +22,7 @@ type family struct {
 	doc        string
 	needCutoff bool // nonsense without a cutoff
 	takesRel   bool // has the parameter rel; nDCG has none, grades are its gains
-	value      func(q *judged, m Measure) float64
+	value      func(v *view, m Measure) float64
 }
 
 // families lists the measures, in the order in which messages name them.
@@ -70,10 +70,10 @@ func (m Measure) Doc() string {
 }
 
 // Cutoff returns the rank after which hits no longer count; 0 for none.
-func (m Measure) Cutoff() int { return m.cutoff }
+func (m Measure) Cutoff() int { return int(m.cutoff) }
 
 // Rel returns the smallest grade that counts as relevant.
-func (m Measure) Rel() int { return m.rel }
+func (m Measure) Rel() int { return int(m.rel) }
 
 // String returns the canonical spelling, which leaves out parameters that have
 // their default: AP(rel=2)@100. [ParseMeasure] is its inverse.
@@ -205,12 +205,12 @@ func (m *Measure) UnmarshalText(text []byte) error {
 }
 
 // parsePositive reads decimal digits without sign or leading zeros.
-func parsePositive(s string) (int, bool) {
+func parsePositive(s string) (int32, bool) {
 	if s == "" || s[0] < '1' || s[0] > '9' {
 		return 0, false
 	}
 	n, err := strconv.Atoi(s)
-	return n, err == nil && n <= maxParameter
+	return int32(n), err == nil && n <= maxParameter
 }
 
 func measureNames() string {

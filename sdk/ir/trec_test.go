@@ -34,8 +34,8 @@ func TestReadRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := Run{Tag: "last", Rankings: map[QueryID]Ranking{
-		"q1": {{"d1", 2.5}, {"#d\u00a02", math.Inf(1)}},
-		"q2": {{"d1", -0.001}},
+		"q1": {{Doc: "d1", Score: 2.5}, {Doc: "#d\u00a02", Score: math.Inf(1)}},
+		"q2": {{Doc: "d1", Score: -0.001}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
@@ -150,8 +150,8 @@ func TestLoad(t *testing.T) {
 
 func TestWriteRun(t *testing.T) {
 	run := Run{Tag: "sys", Rankings: map[QueryID]Ranking{
-		"q2":  {{"a", 1}, {"b", 1}, {"c", 3}},
-		"q10": {{"x", 0.1}, {"y", math.Copysign(0, -1)}, {"z", 1e-300}, {"w", 0.1 + 1e-12}},
+		"q2":  {{Doc: "a", Score: 1}, {Doc: "b", Score: 1}, {Doc: "c", Score: 3}},
+		"q10": {{Doc: "x", Score: 0.1}, {Doc: "y", Score: math.Copysign(0, -1)}, {Doc: "z", Score: 1e-300}, {Doc: "w", Score: 0.1 + 1e-12}},
 	}}
 	var b bytes.Buffer
 	if err := WriteRun(&b, run, Trec10); err != nil {
@@ -179,7 +179,7 @@ q2 Q0 a 3 1 sys
 
 func TestWriteRefuses(t *testing.T) {
 	one := func(q QueryID, d DocID, score float64, tag string) Run {
-		return Run{Tag: tag, Rankings: map[QueryID]Ranking{q: {{d, score}}}}
+		return Run{Tag: tag, Rankings: map[QueryID]Ranking{q: {{Doc: d, Score: score}}}}
 	}
 	for name, run := range map[string]Run{
 		"no tag":          one("q", "d", 1, ""),
@@ -192,7 +192,7 @@ func TestWriteRefuses(t *testing.T) {
 		"NUL in id":       one("q", "d\x00", 1, "t"),
 		"no document id":  one("q", "", 1, "t"),
 		"NaN":             one("q", "d", math.NaN(), "t"),
-		"document twice":  {Tag: "t", Rankings: map[QueryID]Ranking{"q": {{"d", 1}, {"d", 2}}}},
+		"document twice":  {Tag: "t", Rankings: map[QueryID]Ranking{"q": {{Doc: "d", Score: 1}, {Doc: "d", Score: 2}}}},
 		"vertical tab id": one("q", "a\vb", 1, "t"),
 	} {
 		if err := WriteRun(&bytes.Buffer{}, run, Trec10); err == nil {
