@@ -36,6 +36,34 @@ func HolmSteps(p []float64, alpha float64) []float64 {
 	return out
 }
 
+// BH returns p values adjusted for the share of false findings among those
+// that are called findings: p₍ⱼ₎·m/j, never rising towards smaller p (Benjamini
+// and Hochberg 1995). It holds for independent and for positively dependent
+// tests.
+func BH(p []float64) []float64 { return stepUp(p, 1) }
+
+// BY is BH under any dependence: times 1+½+…+1/m (Benjamini and Yekutieli
+// 2001).
+func BY(p []float64) []float64 {
+	var c float64
+	for j := range p {
+		c += 1 / float64(j+1)
+	}
+	return stepUp(p, c)
+}
+
+func stepUp(p []float64, factor float64) []float64 {
+	order := ascending(p)
+	out := make([]float64, len(p))
+	running := 1.0
+	for j := len(order) - 1; j >= 0; j-- {
+		i := order[j]
+		running = min(running, p[i]*factor*float64(len(p))/float64(j+1))
+		out[i] = running
+	}
+	return out
+}
+
 func ascending(p []float64) []int {
 	order := make([]int, len(p))
 	for i := range order {

@@ -1,6 +1,9 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Hill returns the Hill number of order q of some amounts: the effective
 // number of kinds, (Σ pᵢ^q)^{1/(1−q)} with p the shares. Order 0 counts the
@@ -36,4 +39,20 @@ func Hill(amounts []float64, q float64) float64 {
 		return 1 / largest
 	}
 	return math.Pow(sum, 1/(1-q))
+}
+
+// Gini returns the Gini coefficient of values that are not negative,
+// Σ|xₐ−x_b|/(2n²x̄): 0 where all are equal, also where all are 0, and (n−1)/n
+// where one has everything. NaN of nothing.
+func Gini(x []float64) float64 {
+	n := float64(len(x))
+	var sum, weighted float64
+	for i, v := range slices.Sorted(slices.Values(x)) {
+		sum += v
+		weighted += float64(2*(i+1)-len(x)-1) * v
+	}
+	if len(x) > 0 && sum == 0 {
+		return 0
+	}
+	return weighted / (n * sum)
 }

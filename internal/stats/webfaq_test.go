@@ -24,30 +24,43 @@ func sharedData(t *testing.T) string {
 // by 5 dense systems: sums of squares recomputed independently from the
 // published files.
 func TestCrossedMeanOnWebFAQ(t *testing.T) {
-	dir := sharedData(t)
-	langs := []string{"ara", "dan", "deu", "eng", "fas", "fra", "hin", "ind", "ita", "jpn", "kor", "nld", "pol", "por", "rus", "spa", "swe", "tur", "vie", "zho"}
 	systems := []string{"robertapt", "robertaft", "gte", "e5", "jina"}
 	m := make([][]float64, len(systems))
 	for u, system := range systems {
-		for _, lang := range langs {
-			b, err := os.ReadFile(filepath.Join(dir, lang, "WebFAQ_"+system+".json"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			var result struct {
-				Test struct {
-					NDCG10 float64 `json:"ndcg_at_10"`
-				} `json:"test"`
-			}
-			if err := json.Unmarshal(b, &result); err != nil {
-				t.Fatal(err)
-			}
-			m[u] = append(m[u], result.Test.NDCG10)
-		}
+		m[u] = publishedNDCG(t, system)
 	}
 	const g, n = 20, 5
 	c := CrossedMean(m)
 	near(t, "SS of languages", c.VLang*g*n*(g-1), .46788549, 1e-8)
 	near(t, "SS of systems", c.VUnit*n*g*(n-1), .40251588, 1e-8)
 	near(t, "SS of the rest", c.VRest*g*n*(g-1)*(n-1), .028908451, 1e-9)
+}
+
+// The order of languages by difficulty is not that of a lexical system.
+func TestDifficultyOnWebFAQ(t *testing.T) {
+	near(t, "τ bm25/e5", KendallTauB(publishedNDCG(t, "bm25"), publishedNDCG(t, "e5")), .6842105, 5e-8)
+}
+
+// publishedNDCG returns a system's nDCG@10 in the 20 test languages, or skips.
+func publishedNDCG(t *testing.T, system string) []float64 {
+	t.Helper()
+	dir := sharedData(t)
+	langs := []string{"ara", "dan", "deu", "eng", "fas", "fra", "hin", "ind", "ita", "jpn", "kor", "nld", "pol", "por", "rus", "spa", "swe", "tur", "vie", "zho"}
+	var out []float64
+	for _, lang := range langs {
+		b, err := os.ReadFile(filepath.Join(dir, lang, "WebFAQ_"+system+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var result struct {
+			Test struct {
+				NDCG10 float64 `json:"ndcg_at_10"`
+			} `json:"test"`
+		}
+		if err := json.Unmarshal(b, &result); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, result.Test.NDCG10)
+	}
+	return out
 }
