@@ -108,7 +108,11 @@ func SelectPool(t *Texts, p PoolParams) (*Pool, error) {
 	s := poolSearch{seed: strconv.FormatInt(p.Seed, 10), texts: t, docs: docs}
 	fail := func(lang, what string, want, have int) error {
 		e := &PoolError{QueryLanguage: p.QueryLanguage, CorpusLanguage: p.CorpusLanguage, What: what, Want: want, Have: have}
-		if lang != p.QueryLanguage && lang != p.CorpusLanguage {
+		all := p.CorpusLanguage
+		if what == "queries" {
+			all = p.QueryLanguage
+		}
+		if lang != all {
 			e.Language = lang // one of several
 		}
 		return e
@@ -125,7 +129,7 @@ func SelectPool(t *Texts, p PoolParams) (*Pool, error) {
 		}
 	}
 	if len(able) == 0 {
-		return nil, fail("", "queries", p.Queries, 0)
+		return nil, fail(p.QueryLanguage, "queries", p.Queries, 0)
 	}
 	chosen, short := s.choose(able, queries, SplitLanguages(p.QueryLanguage), p.Queries)
 	if short != nil {
