@@ -2,7 +2,9 @@ package sdk
 
 import (
 	"context"
+	"fmt"
 	"iter"
+	"math"
 )
 
 // Loader reads a collection.
@@ -96,11 +98,36 @@ type Metric interface {
 	Evaluate(ctx context.Context, q JudgedQuery) (QueryValues, error)
 }
 
+// SetMetric is a Metric with measures that compare queries with one another.
+// It is asked for all queries of a ranking at once, so it holds them in memory:
+// let open return one only where such a measure is wanted.
+type SetMetric interface {
+	Metric
+	// EvaluateSet judges all rankings. It returns one QueryValues per query, in
+	// order.
+	EvaluateSet(ctx context.Context, queries []JudgedQuery) ([]QueryValues, error)
+}
+
 // JudgedQuery is a query with its judgments and its ranking, best first.
+//
+// Language and what follows are there for a component whose Info.Languages is
+// set. Any of them may be empty even so: a run that was made elsewhere need not
+// say what language its documents are in.
 type JudgedQuery struct {
 	ID      string
 	Qrels   map[string]int // document to relevance
 	Ranking []ScoredDocument
+
+	Language   Language
+	Group      string                  // of translations of this query; "": none is known
+	Documents  map[string]DocumentInfo // every judged and every ranked document
+	Candidates map[Language]int        // how many documents of each language were searched
+}
+
+// DocumentInfo is what a metric may know of a document beside its identifier.
+type DocumentInfo struct {
+	Language Language
+	Group    string
 }
 
 // ScoredDocument is one place in a ranking.
@@ -111,9 +138,42 @@ type ScoredDocument struct {
 
 // QueryValues are the values of one query: one per measure. Rank is that of
 // the first relevant document, counted from 1; 0 where none was retrieved.
+//
+// A measure may have no value for a query: then Undefined says why, in a few
+// words that are the same for all queries with this lack ("fewer than two
+// languages have a relevant document"), for they are counted. Such a query
+// leaves no record; its number among Values is not looked at.
 type QueryValues struct {
-	Values []float64
-	Rank   int
+	Values    []float64
+	Rank      int
+	Undefined []string // nil, or per measure: why it has no value; "" where it has one
+	Notes     []string // remarks that are counted over queries and reach the report: "values that depend on the order of equal scores"
+}
+
+// Check reports values that do not fit to the measures: another number of them,
+// or one that is not finite and not said to be undefined.
+func (v QueryValues) Check(measures []string) error {
+	if len(v.Values) != len(measures) {
+		return fmt.Errorf("want %d values, got %d", len(measures), len(v.Values))
+	}
+	if len(v.Undefined) != 0 && len(v.Undefined) != len(measures) {
+		return fmt.Errorf("want %d reasons in Undefined, or none, got %d", len(measures), len(v.Undefined))
+	}
+	for i, x := range v.Values {
+		if v.Why(i) == "" && (math.IsNaN(x) || math.IsInf(x, 0)) {
+			return fmt.Errorf("%s is %v", measures[i], x)
+		}
+	}
+	return nil
+}
+
+// Why returns the reason why measure i has no value for the query; "" where it
+// has one.
+func (v QueryValues) Why(i int) string {
+	if i >= len(v.Undefined) {
+		return ""
+	}
+	return v.Undefined[i]
 }
 
 // Inspection says what a collection holds, without its texts. Rows keep the

@@ -15,7 +15,7 @@
 //
 //	func main() { serve.Plugin(sdk.Plugin{Name: "hash", Version: "0.1.0", Components: []sdk.Component{Component}}) }
 //
-// New abilities are optional interfaces (Trainer, Inspector), so old plugins
+// New abilities are optional interfaces (Trainer, Inspector, SetMetric), so old plugins
 // keep working. The package knows nothing of processes, gRPC or files of the
 // host: package serve does.
 package sdk
@@ -62,6 +62,7 @@ type Info struct {
 	Doc         string
 	Determinism Determinism // the zero value means Bitwise
 	PairKinds   []string    // loaders: the kinds of pair on offer, the default first
+	Languages   bool        // metrics: Evaluate wants languages and groups (see JudgedQuery)
 	Options     []Option    // filled from the options struct
 	Train       []Option    // encoders that learn: arguments of the train block, filled from the train struct
 }
@@ -108,6 +109,9 @@ func (p Plugin) Validate() error {
 		}
 		if c.Revision < 1 {
 			return fmt.Errorf("%s %q: the revision must be 1 or more", c.Kind, c.Name)
+		}
+		if c.Languages && c.Kind != KindMetric {
+			return fmt.Errorf("%s %q: Languages is for metrics", c.Kind, c.Name)
 		}
 		if c.open == nil {
 			return fmt.Errorf("%s %q was not made with New%s", c.Kind, c.Name, c.Kind)

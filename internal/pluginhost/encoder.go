@@ -236,8 +236,6 @@ func checkVectors(info sdk.EncoderInfo, e *sdk.Embeddings, ids []string) error {
 	return nil
 }
 
-func finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
-
 // Train trains an encoder into call.Dir.
 func (h *Host) Train(ctx context.Context, slot int, ref Ref, t TrainCall) (Stats, error) {
 	var st Stats

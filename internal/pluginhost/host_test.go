@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/xlrun/xlrun/internal/pluginhost"
@@ -466,12 +468,48 @@ func TestEvaluate(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" || st.Count != n || !slices.Equal(measures, []string{"RR", "n"}) {
 		t.Errorf("%+v %v -want +got:\n%s", st, measures, diff)
 	}
-	for lie, want := range map[string]string{"nan": `query "q0": RR is NaN`, "few": "want 2 values, got 1"} {
-		ref.Config = fmt.Appendf(nil, `{"lie": %q}`, lie)
+	for lie, want := range map[string]string{"nan": `query "q0": RR is NaN`, "few": "want 2 values, got 1", "few reasons": "want 2 reasons", "short": "want the values of 3 queries, got 2"} {
+		ref.Config = fmt.Appendf(nil, `{"lie": %q, "set": %t}`, lie, lie == "short")
 		_, _, err := h.Evaluate(t.Context(), 0, ref, judged(3), func(string, sdk.QueryValues) error { return nil })
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: want %q, got %v", lie, want, err)
 		}
+	}
+}
+
+// What a metric may know of languages crosses, and so does why a measure has no
+// value; a metric that compares queries gets all of them.
+func TestEvaluateLanguages(t *testing.T) {
+	h := newHost(t, nil)
+	ref := pluginhost.Ref{Kind: sdk.KindMetric, Plugin: "good", Name: "rank", Config: []byte(`{"lie": "undefined"}`)}
+	one := func(yield func(sdk.JudgedQuery) bool) {
+		yield(sdk.JudgedQuery{
+			ID: "q", Qrels: map[string]int{"a": 1}, Language: "eng", Group: "g", Candidates: map[string]int{"deu": 4},
+			Documents: map[string]sdk.DocumentInfo{"a": {Language: "deu", Group: "g"}, "b": {}},
+		})
+	}
+	var got sdk.QueryValues
+	if _, _, err := h.Evaluate(t.Context(), 0, ref, one, func(_ string, v sdk.QueryValues) error {
+		got = v
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := sdk.QueryValues{Values: []float64{math.NaN(), 2.4}, Undefined: []string{"it is eng", ""}, Notes: []string{"in group g"}}
+	if diff := cmp.Diff(want, got, cmpopts.EquateNaNs()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	ref.Config = []byte(`{"set": true}`)
+	const n = wire.Window + 5
+	heard := 0
+	if _, _, err := h.Evaluate(t.Context(), 0, ref, judged(n), func(_ string, v sdk.QueryValues) error {
+		heard++
+		if v.Values[1] != n {
+			t.Errorf("%v of %d queries", v.Values[1], n)
+		}
+		return nil
+	}); err != nil || heard != n {
+		t.Errorf("%d of %d: %v", heard, n, err)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,7 +92,12 @@ func goodPlugin(name string) sdk.Plugin {
 		}),
 		sdk.NewLoader(sdk.Info{Name: "corpus", Revision: 1, PairKinds: []string{"qa"}}, openCorpus),
 		sdk.NewIndex(sdk.Info{Name: "first", Revision: 1}, func(_ context.Context, o firstOptions) (sdk.Index, error) { return first(o), nil }),
-		sdk.NewMetric(sdk.Info{Name: "rank", Revision: 1}, func(_ context.Context, o rankOptions) (sdk.Metric, error) { return rank(o), nil }),
+		sdk.NewMetric(sdk.Info{Name: "rank", Revision: 1}, func(_ context.Context, o rankOptions) (sdk.Metric, error) {
+			if o.Set {
+				return rankSet{rank(o)}, nil
+			}
+			return rank(o), nil
+		}),
 	}}
 }
 
@@ -333,6 +339,7 @@ func (f first) Search(ctx context.Context, t *sdk.SearchTask, emit func(int32, [
 
 type rankOptions struct {
 	Lie string `xl:"lie,default=" doc:"How to misbehave."`
+	Set bool   `xl:"set,default=false" doc:"Judge all queries at once."`
 }
 
 type rank rankOptions
@@ -355,8 +362,27 @@ func (r rank) Evaluate(ctx context.Context, q sdk.JudgedQuery) (sdk.QueryValues,
 		v.Values[0] = float64(math32NaN())
 	case "few":
 		v.Values = v.Values[1:]
+	case "undefined":
+		v.Values[0], v.Undefined, v.Notes = math.NaN(), []string{"it is " + q.Language, ""}, []string{"in group " + q.Group}
+		v.Values[1] = float64(len(q.Documents)) + float64(q.Candidates["deu"])/10
+	case "few reasons":
+		v.Undefined = []string{"no"}
 	}
 	return v, nil
+}
+
+// rankSet gives each query the number of all.
+type rankSet struct{ rank }
+
+func (r rankSet) EvaluateSet(_ context.Context, queries []sdk.JudgedQuery) ([]sdk.QueryValues, error) {
+	var out []sdk.QueryValues
+	for range queries {
+		out = append(out, sdk.QueryValues{Values: []float64{0, float64(len(queries))}})
+	}
+	if r.Lie == "short" {
+		out = out[1:]
+	}
+	return out, nil
 }
 
 // liar is a plugin without the SDK that breaks the protocol.

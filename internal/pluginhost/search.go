@@ -99,8 +99,9 @@ func (h *Host) Search(ctx context.Context, slot int, ref Ref, t sdk.SearchTask, 
 	return st, err
 }
 
-// Evaluate calls emit once per query, in order, with one value per measure. An
-// error of emit ends the call and is returned as it is.
+// Evaluate calls emit once per query, in order, with one value per measure, or
+// the reason why there is none. An error of emit ends the call and is returned
+// as it is.
 func (h *Host) Evaluate(ctx context.Context, slot int, ref Ref, queries iter.Seq[sdk.JudgedQuery], emit func(id string, v sdk.QueryValues) error) (measures []string, st Stats, err error) {
 	err = h.on(ctx, slot, ref, "evaluate", func(c *call, o *pluginpb.Opened) error {
 		measures = o.GetMeasures()
@@ -143,18 +144,12 @@ func (h *Host) Evaluate(ctx context.Context, slot int, ref Ref, queries iter.Seq
 					return broken("values of query %q, which is not the one whose turn it is", m.GetId())
 				}
 				got++
-				v := sdk.QueryValues{Rank: int(m.GetRank())}
-				var err error
-				if v.Values, err = wire.Float64(m.GetValues()); err != nil {
+				v, err := wire.QueryValues(m)
+				if err != nil {
 					return brokenError{err}
 				}
-				if len(v.Values) != len(measures) {
-					return broken("query %q: want %d values, got %d", m.GetId(), len(measures), len(v.Values))
-				}
-				for i, x := range v.Values {
-					if !finite(x) {
-						return broken("query %q: %s is %v", m.GetId(), measures[i], x)
-					}
+				if err := v.Check(measures); err != nil {
+					return broken("query %q: %w", m.GetId(), err)
 				}
 				if err := emit(m.GetId(), v); err != nil {
 					return callerError{err}

@@ -3,11 +3,13 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/xlrun/xlrun/internal/wire/pluginpb"
 	"github.com/xlrun/xlrun/sdk"
@@ -238,7 +240,29 @@ func ToJudgedQuery(q sdk.JudgedQuery) *pluginpb.JudgedQuery {
 		p.Ranking[i] = r.ID
 		binary.LittleEndian.PutUint64(p.Scores[8*i:], math.Float64bits(r.Score))
 	}
+	p.Language, p.Group = q.Language, q.Group
+	for _, d := range slices.Sorted(maps.Keys(q.Documents)) {
+		info := q.Documents[d]
+		p.Documents = append(p.Documents, &pluginpb.JudgedDocument{Id: d, Language: info.Language, Group: info.Group})
+	}
+	for _, l := range slices.Sorted(maps.Keys(q.Candidates)) {
+		p.Candidates = append(p.Candidates, &pluginpb.LanguageCount{Language: l, Count: int64(q.Candidates[l])})
+	}
 	return p
+}
+
+// ToQueryValues converts the values of a query.
+func ToQueryValues(id string, v sdk.QueryValues) *pluginpb.QueryValues {
+	return &pluginpb.QueryValues{Id: id, Values: PutFloat64(v.Values), Rank: int64(v.Rank), Undefined: v.Undefined, Notes: v.Notes}
+}
+
+// QueryValues converts the values of a query. Whether there are as many as
+// there are measures is the caller's to check.
+func QueryValues(p *pluginpb.QueryValues) (sdk.QueryValues, error) {
+	v := sdk.QueryValues{Rank: int(p.GetRank()), Undefined: p.GetUndefined(), Notes: p.GetNotes()}
+	var err error
+	v.Values, err = Float64(p.GetValues())
+	return v, err
 }
 
 // NextJudgedQuery is Next for a JudgedQuery. Rankings are many short strings:
@@ -262,6 +286,10 @@ const (
 	judgedRelevance
 	judgedRanking
 	judgedScores
+	judgedLanguage
+	judgedGroup
+	judgedDocuments
+	judgedCandidates
 )
 
 func judgedQuery(b []byte, q *sdk.JudgedQuery) error {
@@ -296,7 +324,7 @@ func judgedQuery(b []byte, q *sdk.JudgedQuery) error {
 		}
 		value, _ = protowire.ConsumeBytes(value)
 		switch field {
-		case judgedID, judgedDocument, judgedRanking:
+		case judgedID, judgedDocument, judgedRanking, judgedLanguage, judgedGroup:
 			s := text[at-len(value) : at]
 			if !utf8.ValidString(s) {
 				return fmt.Errorf("an identifier that is no UTF-8: %q", s)
@@ -304,6 +332,10 @@ func judgedQuery(b []byte, q *sdk.JudgedQuery) error {
 			switch field {
 			case judgedID:
 				q.ID = s
+			case judgedLanguage:
+				q.Language = s
+			case judgedGroup:
+				q.Group = s
 			case judgedDocument:
 				judged = append(judged, s)
 			default:
@@ -324,6 +356,24 @@ func judgedQuery(b []byte, q *sdk.JudgedQuery) error {
 			}
 		case judgedScores:
 			scores = value
+		case judgedDocuments:
+			var d pluginpb.JudgedDocument
+			if err := proto.Unmarshal(value, &d); err != nil {
+				return err
+			}
+			if q.Documents == nil {
+				q.Documents = make(map[string]sdk.DocumentInfo, len(q.Ranking))
+			}
+			q.Documents[d.GetId()] = sdk.DocumentInfo{Language: d.GetLanguage(), Group: d.GetGroup()}
+		case judgedCandidates:
+			var c pluginpb.LanguageCount
+			if err := proto.Unmarshal(value, &c); err != nil {
+				return err
+			}
+			if q.Candidates == nil {
+				q.Candidates = map[string]int{}
+			}
+			q.Candidates[c.GetLanguage()] = int(c.GetCount())
 		}
 	}
 	if len(relevance) != len(judged) {

@@ -70,7 +70,7 @@ func Role(r pluginpb.Role) sdk.Role {
 func ToComponent(i sdk.Info) (*pluginpb.Component, error) {
 	c := &pluginpb.Component{
 		Kind: kinds[i.Kind], Name: i.Name, Revision: int64(i.Revision), Doc: i.Doc,
-		Determinism: determinisms[i.Determinism], PairKinds: i.PairKinds, Trainable: i.Train != nil,
+		Determinism: determinisms[i.Determinism], PairKinds: i.PairKinds, Trainable: i.Train != nil, Languages: i.Languages,
 	}
 	var err error
 	if c.Options, err = toOptions(i.Options); err != nil {
@@ -83,7 +83,7 @@ func ToComponent(i sdk.Info) (*pluginpb.Component, error) {
 // Component converts a declaration and checks what the host relies on. Train
 // is not nil where the component can be trained.
 func Component(c *pluginpb.Component) (sdk.Info, error) {
-	i := sdk.Info{Kind: Kind(c.GetKind()), Name: c.GetName(), Revision: int(c.GetRevision()), Doc: c.GetDoc(), PairKinds: c.GetPairKinds()}
+	i := sdk.Info{Kind: Kind(c.GetKind()), Name: c.GetName(), Revision: int(c.GetRevision()), Doc: c.GetDoc(), PairKinds: c.GetPairKinds(), Languages: c.GetLanguages()}
 	if i.Kind == "" {
 		return i, fmt.Errorf("component %q has the unknown kind %d", i.Name, c.GetKind())
 	}

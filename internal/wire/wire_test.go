@@ -170,7 +170,7 @@ func TestNumbers(t *testing.T) {
 func TestComponent(t *testing.T) {
 	low, high := 1.0, 1e9
 	want := sdk.Info{
-		Kind: sdk.KindEncoder, Name: "x", Revision: 7, Doc: "…", Determinism: sdk.Stochastic,
+		Kind: sdk.KindEncoder, Name: "x", Revision: 7, Doc: "…", Determinism: sdk.Stochastic, Languages: true,
 		Options: []sdk.Option{
 			{Name: "a", Type: sdk.Int, Doc: "d", Default: int64(65536), Min: &low, Max: &high, Effect: sdk.EffectPerformance},
 			{Name: "b", Type: sdk.Float, Default: 0.1, Effect: sdk.EffectOutput},
@@ -324,6 +324,19 @@ func generated(b []byte) (sdk.JudgedQuery, error) {
 	for i, x := range scores {
 		q.Ranking = append(q.Ranking, sdk.ScoredDocument{ID: p.GetRanking()[i], Score: x})
 	}
+	q.Language, q.Group = p.GetLanguage(), p.GetGroup()
+	for _, d := range p.GetDocuments() {
+		if q.Documents == nil {
+			q.Documents = map[string]sdk.DocumentInfo{}
+		}
+		q.Documents[d.GetId()] = sdk.DocumentInfo{Language: d.GetLanguage(), Group: d.GetGroup()}
+	}
+	for _, c := range p.GetCandidates() {
+		if q.Candidates == nil {
+			q.Candidates = map[string]int{}
+		}
+		q.Candidates[c.GetLanguage()] = int(c.GetCount())
+	}
 	return q, nil
 }
 
@@ -332,6 +345,7 @@ func FuzzJudgedQuery(f *testing.F) {
 		{},
 		ToJudgedQuery(sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"a": 2, "b": -1, "": 1 << 40}, Ranking: []sdk.ScoredDocument{{ID: "z", Score: math.Pi}, {ID: "жа", Score: -1}, {ID: "", Score: 0}}}),
 		ToJudgedQuery(rankings()[3]),
+		ToJudgedQuery(sdk.JudgedQuery{ID: "q", Language: "deu", Group: "g1", Documents: map[string]sdk.DocumentInfo{"b": {Language: "eng", Group: "g1"}, "a": {}}, Candidates: map[string]int{"eng": 5, "deu": 3}}),
 		{Judged: []string{"a"}},
 		{Ranking: []string{"a"}},
 		{Scores: []byte{1}},
@@ -344,7 +358,8 @@ func FuzzJudgedQuery(f *testing.F) {
 	}
 	f.Add([]byte("\xa8\x93\x93\x93\x30\xf2\x30"))                         // a field number beyond all
 	f.Add([]byte("\x12\x01a\x12\x01b\x18\x01\x18\x04"))                   // numbers that are not packed
-	f.Add([]byte("\x0a\x01a\x0a\x01b\x48\x07\x7b\x08\x01\x7c"))           // twice an id, and fields unknown
+	f.Add([]byte("\x0a\x01a\x0a\x01b\x58\x07\x7b\x08\x01\x7c"))           // twice an id, and fields unknown
+	f.Add([]byte("\x42\x02\x0a\x05"))                                     // a document cut off
 	f.Add([]byte("\x22\x01\xff\x2a\x08\x00\x00\x00\x00\x00\x00\x00\x00")) // no UTF-8
 	f.Add([]byte("\x12\x01a\x1a\x01\x80"))                                // a varint cut off
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -387,6 +402,12 @@ func TestFlat(t *testing.T) {
 	check("Matrix", matrix, Matrix(ToMatrix(matrix)))
 	info := filled[sdk.EncoderInfo](t)
 	check("EncoderInfo", info, EncoderInfo(ToEncoderInfo(info)))
+	values := filled[sdk.QueryValues](t)
+	gotValues, err := QueryValues(ToQueryValues("q", values))
+	if err != nil {
+		t.Error(err)
+	}
+	check("QueryValues", values, gotValues)
 	for _, r := range []sdk.Role{sdk.RoleQuery, sdk.RoleDocument} {
 		check("Role", r, Role(ToRole(r)))
 	}
@@ -423,6 +444,8 @@ func fill(v reflect.Value, n *int) {
 		v.SetUint(uint64(*n))
 	case reflect.Bool:
 		v.SetBool(true)
+	case reflect.Float64:
+		v.SetFloat(float64(*n))
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 2, 2))
 		for i := range 2 {

@@ -186,12 +186,17 @@ func (x *EvaluateResponse) GetDone() *Done {
 }
 
 type JudgedQuery struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Judged        []string               `protobuf:"bytes,2,rep,name=judged,proto3" json:"judged,omitempty"`                 // documents, sorted
-	Relevance     []int64                `protobuf:"zigzag64,3,rep,packed,name=relevance,proto3" json:"relevance,omitempty"` // of each
-	Ranking       []string               `protobuf:"bytes,4,rep,name=ranking,proto3" json:"ranking,omitempty"`               // documents, best first
-	Scores        []byte                 `protobuf:"bytes,5,opt,name=scores,proto3" json:"scores,omitempty"`                 // float64, of each
+	state     protoimpl.MessageState `protogen:"open.v1"`
+	Id        string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Judged    []string               `protobuf:"bytes,2,rep,name=judged,proto3" json:"judged,omitempty"`                 // documents, sorted
+	Relevance []int64                `protobuf:"zigzag64,3,rep,packed,name=relevance,proto3" json:"relevance,omitempty"` // of each
+	Ranking   []string               `protobuf:"bytes,4,rep,name=ranking,proto3" json:"ranking,omitempty"`               // documents, best first
+	Scores    []byte                 `protobuf:"bytes,5,opt,name=scores,proto3" json:"scores,omitempty"`                 // float64, of each
+	// What follows is sent to components that ask for it (Component.languages).
+	Language      string            `protobuf:"bytes,6,opt,name=language,proto3" json:"language,omitempty"`     // ISO 639-3 and, where it matters, a script; empty: unknown
+	Group         string            `protobuf:"bytes,7,opt,name=group,proto3" json:"group,omitempty"`           // of translations of this query; empty: none is known
+	Documents     []*JudgedDocument `protobuf:"bytes,8,rep,name=documents,proto3" json:"documents,omitempty"`   // every judged and every ranked one, sorted by id
+	Candidates    []*LanguageCount  `protobuf:"bytes,9,rep,name=candidates,proto3" json:"candidates,omitempty"` // the documents that were searched, sorted by language
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -261,18 +266,161 @@ func (x *JudgedQuery) GetScores() []byte {
 	return nil
 }
 
+func (x *JudgedQuery) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *JudgedQuery) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+func (x *JudgedQuery) GetDocuments() []*JudgedDocument {
+	if x != nil {
+		return x.Documents
+	}
+	return nil
+}
+
+func (x *JudgedQuery) GetCandidates() []*LanguageCount {
+	if x != nil {
+		return x.Candidates
+	}
+	return nil
+}
+
+// JudgedDocument is what is known of a document beside its identifier.
+type JudgedDocument struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Language      string                 `protobuf:"bytes,2,opt,name=language,proto3" json:"language,omitempty"`
+	Group         string                 `protobuf:"bytes,3,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JudgedDocument) Reset() {
+	*x = JudgedDocument{}
+	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JudgedDocument) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JudgedDocument) ProtoMessage() {}
+
+func (x *JudgedDocument) ProtoReflect() protoreflect.Message {
+	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JudgedDocument.ProtoReflect.Descriptor instead.
+func (*JudgedDocument) Descriptor() ([]byte, []int) {
+	return file_xlrun_plugin_v1_metric_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *JudgedDocument) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *JudgedDocument) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *JudgedDocument) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+type LanguageCount struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Language      string                 `protobuf:"bytes,1,opt,name=language,proto3" json:"language,omitempty"`
+	Count         int64                  `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LanguageCount) Reset() {
+	*x = LanguageCount{}
+	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LanguageCount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LanguageCount) ProtoMessage() {}
+
+func (x *LanguageCount) ProtoReflect() protoreflect.Message {
+	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LanguageCount.ProtoReflect.Descriptor instead.
+func (*LanguageCount) Descriptor() ([]byte, []int) {
+	return file_xlrun_plugin_v1_metric_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *LanguageCount) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *LanguageCount) GetCount() int64 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
 type QueryValues struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	Values        []byte                 `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"` // float64, one per measure of the configured metric
-	Rank          int64                  `protobuf:"varint,3,opt,name=rank,proto3" json:"rank,omitempty"`    // of the first relevant document, from 1; 0: none retrieved
+	Values        []byte                 `protobuf:"bytes,2,opt,name=values,proto3" json:"values,omitempty"`       // float64, one per measure of the configured metric
+	Rank          int64                  `protobuf:"varint,3,opt,name=rank,proto3" json:"rank,omitempty"`          // of the first relevant document, from 1; 0: none retrieved
+	Undefined     []string               `protobuf:"bytes,4,rep,name=undefined,proto3" json:"undefined,omitempty"` // empty, or per measure: why it has no value for this query; empty text: it has one
+	Notes         []string               `protobuf:"bytes,5,rep,name=notes,proto3" json:"notes,omitempty"`         // remarks, which the host counts over queries
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueryValues) Reset() {
 	*x = QueryValues{}
-	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[4]
+	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -284,7 +432,7 @@ func (x *QueryValues) String() string {
 func (*QueryValues) ProtoMessage() {}
 
 func (x *QueryValues) ProtoReflect() protoreflect.Message {
-	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[4]
+	mi := &file_xlrun_plugin_v1_metric_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -297,7 +445,7 @@ func (x *QueryValues) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryValues.ProtoReflect.Descriptor instead.
 func (*QueryValues) Descriptor() ([]byte, []int) {
-	return file_xlrun_plugin_v1_metric_proto_rawDescGZIP(), []int{4}
+	return file_xlrun_plugin_v1_metric_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *QueryValues) GetId() string {
@@ -321,6 +469,20 @@ func (x *QueryValues) GetRank() int64 {
 	return 0
 }
 
+func (x *QueryValues) GetUndefined() []string {
+	if x != nil {
+		return x.Undefined
+	}
+	return nil
+}
+
+func (x *QueryValues) GetNotes() []string {
+	if x != nil {
+		return x.Notes
+	}
+	return nil
+}
+
 var File_xlrun_plugin_v1_metric_proto protoreflect.FileDescriptor
 
 const file_xlrun_plugin_v1_metric_proto_rawDesc = "" +
@@ -335,17 +497,32 @@ const file_xlrun_plugin_v1_metric_proto_rawDesc = "" +
 	"\x10EvaluateResponse\x12\x12\n" +
 	"\x04data\x18\x01 \x01(\fR\x04data\x125\n" +
 	"\bprogress\x18\x02 \x01(\v2\x19.xlrun.plugin.v1.ProgressR\bprogress\x12)\n" +
-	"\x04done\x18\x03 \x01(\v2\x15.xlrun.plugin.v1.DoneR\x04done\"\x85\x01\n" +
+	"\x04done\x18\x03 \x01(\v2\x15.xlrun.plugin.v1.DoneR\x04done\"\xb6\x02\n" +
 	"\vJudgedQuery\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06judged\x18\x02 \x03(\tR\x06judged\x12\x1c\n" +
 	"\trelevance\x18\x03 \x03(\x12R\trelevance\x12\x18\n" +
 	"\aranking\x18\x04 \x03(\tR\aranking\x12\x16\n" +
-	"\x06scores\x18\x05 \x01(\fR\x06scores\"I\n" +
+	"\x06scores\x18\x05 \x01(\fR\x06scores\x12\x1a\n" +
+	"\blanguage\x18\x06 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05group\x18\a \x01(\tR\x05group\x12=\n" +
+	"\tdocuments\x18\b \x03(\v2\x1f.xlrun.plugin.v1.JudgedDocumentR\tdocuments\x12>\n" +
+	"\n" +
+	"candidates\x18\t \x03(\v2\x1e.xlrun.plugin.v1.LanguageCountR\n" +
+	"candidates\"R\n" +
+	"\x0eJudgedDocument\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1a\n" +
+	"\blanguage\x18\x02 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05group\x18\x03 \x01(\tR\x05group\"A\n" +
+	"\rLanguageCount\x12\x1a\n" +
+	"\blanguage\x18\x01 \x01(\tR\blanguage\x12\x14\n" +
+	"\x05count\x18\x02 \x01(\x03R\x05count\"}\n" +
 	"\vQueryValues\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x16\n" +
 	"\x06values\x18\x02 \x01(\fR\x06values\x12\x12\n" +
-	"\x04rank\x18\x03 \x01(\x03R\x04rank2d\n" +
+	"\x04rank\x18\x03 \x01(\x03R\x04rank\x12\x1c\n" +
+	"\tundefined\x18\x04 \x03(\tR\tundefined\x12\x14\n" +
+	"\x05notes\x18\x05 \x03(\tR\x05notes2d\n" +
 	"\rMetricService\x12S\n" +
 	"\bEvaluate\x12 .xlrun.plugin.v1.EvaluateRequest\x1a!.xlrun.plugin.v1.EvaluateResponse(\x010\x01B/Z-github.com/xlrun/xlrun/internal/wire/pluginpbb\x06proto3"
 
@@ -361,28 +538,32 @@ func file_xlrun_plugin_v1_metric_proto_rawDescGZIP() []byte {
 	return file_xlrun_plugin_v1_metric_proto_rawDescData
 }
 
-var file_xlrun_plugin_v1_metric_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_xlrun_plugin_v1_metric_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_xlrun_plugin_v1_metric_proto_goTypes = []any{
 	(*EvaluateStart)(nil),    // 0: xlrun.plugin.v1.EvaluateStart
 	(*EvaluateRequest)(nil),  // 1: xlrun.plugin.v1.EvaluateRequest
 	(*EvaluateResponse)(nil), // 2: xlrun.plugin.v1.EvaluateResponse
 	(*JudgedQuery)(nil),      // 3: xlrun.plugin.v1.JudgedQuery
-	(*QueryValues)(nil),      // 4: xlrun.plugin.v1.QueryValues
-	(*Done)(nil),             // 5: xlrun.plugin.v1.Done
-	(*Progress)(nil),         // 6: xlrun.plugin.v1.Progress
+	(*JudgedDocument)(nil),   // 4: xlrun.plugin.v1.JudgedDocument
+	(*LanguageCount)(nil),    // 5: xlrun.plugin.v1.LanguageCount
+	(*QueryValues)(nil),      // 6: xlrun.plugin.v1.QueryValues
+	(*Done)(nil),             // 7: xlrun.plugin.v1.Done
+	(*Progress)(nil),         // 8: xlrun.plugin.v1.Progress
 }
 var file_xlrun_plugin_v1_metric_proto_depIdxs = []int32{
 	0, // 0: xlrun.plugin.v1.EvaluateRequest.start:type_name -> xlrun.plugin.v1.EvaluateStart
-	5, // 1: xlrun.plugin.v1.EvaluateRequest.done:type_name -> xlrun.plugin.v1.Done
-	6, // 2: xlrun.plugin.v1.EvaluateResponse.progress:type_name -> xlrun.plugin.v1.Progress
-	5, // 3: xlrun.plugin.v1.EvaluateResponse.done:type_name -> xlrun.plugin.v1.Done
-	1, // 4: xlrun.plugin.v1.MetricService.Evaluate:input_type -> xlrun.plugin.v1.EvaluateRequest
-	2, // 5: xlrun.plugin.v1.MetricService.Evaluate:output_type -> xlrun.plugin.v1.EvaluateResponse
-	5, // [5:6] is the sub-list for method output_type
-	4, // [4:5] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	7, // 1: xlrun.plugin.v1.EvaluateRequest.done:type_name -> xlrun.plugin.v1.Done
+	8, // 2: xlrun.plugin.v1.EvaluateResponse.progress:type_name -> xlrun.plugin.v1.Progress
+	7, // 3: xlrun.plugin.v1.EvaluateResponse.done:type_name -> xlrun.plugin.v1.Done
+	4, // 4: xlrun.plugin.v1.JudgedQuery.documents:type_name -> xlrun.plugin.v1.JudgedDocument
+	5, // 5: xlrun.plugin.v1.JudgedQuery.candidates:type_name -> xlrun.plugin.v1.LanguageCount
+	1, // 6: xlrun.plugin.v1.MetricService.Evaluate:input_type -> xlrun.plugin.v1.EvaluateRequest
+	2, // 7: xlrun.plugin.v1.MetricService.Evaluate:output_type -> xlrun.plugin.v1.EvaluateResponse
+	7, // [7:8] is the sub-list for method output_type
+	6, // [6:7] is the sub-list for method input_type
+	6, // [6:6] is the sub-list for extension type_name
+	6, // [6:6] is the sub-list for extension extendee
+	0, // [0:6] is the sub-list for field type_name
 }
 
 func init() { file_xlrun_plugin_v1_metric_proto_init() }
@@ -397,7 +578,7 @@ func file_xlrun_plugin_v1_metric_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xlrun_plugin_v1_metric_proto_rawDesc), len(file_xlrun_plugin_v1_metric_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

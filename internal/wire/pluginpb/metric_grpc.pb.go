@@ -29,7 +29,8 @@ const (
 // MetricService judges rankings.
 type MetricServiceClient interface {
 	// Evaluate reads queries (records are JudgedQuery) and gives the values of
-	// each, in order (records are QueryValues).
+	// each, in order (records are QueryValues). It may read all before it gives
+	// the first.
 	Evaluate(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[EvaluateRequest, EvaluateResponse], error)
 }
 
@@ -61,7 +62,8 @@ type MetricService_EvaluateClient = grpc.BidiStreamingClient[EvaluateRequest, Ev
 // MetricService judges rankings.
 type MetricServiceServer interface {
 	// Evaluate reads queries (records are JudgedQuery) and gives the values of
-	// each, in order (records are QueryValues).
+	// each, in order (records are QueryValues). It may read all before it gives
+	// the first.
 	Evaluate(grpc.BidiStreamingServer[EvaluateRequest, EvaluateResponse]) error
 	mustEmbedUnimplementedMetricServiceServer()
 }

@@ -311,6 +311,7 @@ type Component struct {
 	Options       []*Option              `protobuf:"bytes,7,rep,name=options,proto3" json:"options,omitempty"`
 	Trainable     bool                   `protobuf:"varint,8,opt,name=trainable,proto3" json:"trainable,omitempty"` // encoders
 	TrainOptions  []*Option              `protobuf:"bytes,9,rep,name=train_options,json=trainOptions,proto3" json:"train_options,omitempty"`
+	Languages     bool                   `protobuf:"varint,10,opt,name=languages,proto3" json:"languages,omitempty"` // metrics: wants languages and groups of queries and documents
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -406,6 +407,13 @@ func (x *Component) GetTrainOptions() []*Option {
 		return x.TrainOptions
 	}
 	return nil
+}
+
+func (x *Component) GetLanguages() bool {
+	if x != nil {
+		return x.Languages
+	}
+	return false
 }
 
 type Option struct {
@@ -1045,7 +1053,7 @@ const file_xlrun_plugin_v1_plugin_proto_rawDesc = "" +
 	"\fcapabilities\x18\x04 \x03(\tR\fcapabilities\x12:\n" +
 	"\n" +
 	"components\x18\x05 \x03(\v2\x1a.xlrun.plugin.v1.ComponentR\n" +
-	"components\"\xe6\x02\n" +
+	"components\"\x84\x03\n" +
 	"\tComponent\x12)\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x15.xlrun.plugin.v1.KindR\x04kind\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1a\n" +
@@ -1056,7 +1064,9 @@ const file_xlrun_plugin_v1_plugin_proto_rawDesc = "" +
 	"pair_kinds\x18\x06 \x03(\tR\tpairKinds\x121\n" +
 	"\aoptions\x18\a \x03(\v2\x17.xlrun.plugin.v1.OptionR\aoptions\x12\x1c\n" +
 	"\ttrainable\x18\b \x01(\bR\ttrainable\x12<\n" +
-	"\rtrain_options\x18\t \x03(\v2\x17.xlrun.plugin.v1.OptionR\ftrainOptions\"\xab\x02\n" +
+	"\rtrain_options\x18\t \x03(\v2\x17.xlrun.plugin.v1.OptionR\ftrainOptions\x12\x1c\n" +
+	"\tlanguages\x18\n" +
+	" \x01(\bR\tlanguages\"\xab\x02\n" +
 	"\x06Option\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x10\n" +
