@@ -48,8 +48,13 @@ func (c *Collector) Analyse() (*Summary, error) {
 		x.say(r)
 	}
 	for _, a := range c.design.Analyses {
+		curves, err := c.poolCurves(a)
+		if err != nil {
+			return nil, fmt.Errorf("analyse %s: %w", a.Name, err)
+		}
 		for _, g := range parts[a.Name] {
 			s := g.summarise()
+			s.PoolCurves = curves[g.name]
 			for i := range s.Notes {
 				if s.Notes[i].Warning {
 					for _, cl := range out.Claims {

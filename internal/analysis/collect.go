@@ -25,6 +25,7 @@ type Collector struct {
 	digests []string // of cells
 	last    *group
 	lastRec results.Record
+	curve   *Collector // of curve.parquet; nil where there is none
 	err     error
 }
 

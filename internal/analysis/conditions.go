@@ -23,7 +23,7 @@ func (g *grid) conditions() []condition {
 			out = append(out, c)
 		}
 	}
-	if g.repeats() {
+	if g.repeats() && g.hasFactor() {
 		var split []condition
 		for _, c := range out {
 			for _, r := range g.trained {
@@ -72,6 +72,20 @@ func (g *grid) repeats() bool {
 	return false
 }
 
+// hasFactor says whether an axis of the grid is a size, a diversity or a budget.
+// Where none is, encoders are compared as they stand (see Systems), and nothing
+// is averaged over them.
+func (g *grid) hasFactor() bool {
+	for _, r := range g.runs {
+		for _, role := range []string{RoleSize, RoleDiversity, RoleBudget} {
+			if _, ok := g.axis(r, role); ok {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // factors returns the values of a run on axes of role factor.
 func (g *grid) factors(r *run) []string {
 	var out []string
@@ -96,6 +110,7 @@ func (g *grid) split() []*grid {
 		return []*grid{g}
 	}
 	var out []*grid
+	first := map[condition]bool{}
 	for _, c := range all {
 		part := &grid{design: g.design, analysis: g.analysis, clash: g.clash, instance: g.instance, name: c.name, among: all}
 		for _, r := range g.runs {
@@ -105,6 +120,19 @@ func (g *grid) split() []*grid {
 			}
 		}
 		part.finish()
+		if c.encoder != "" {
+			// Encoders are still compared with one another, once per task and index.
+			at := condition{task: c.task, index: c.index}
+			part.peers = &grid{design: g.design, analysis: g.analysis, instance: g.instance}
+			for _, r := range g.runs {
+				if r.task == c.task && r.index == c.index && !first[at] {
+					own := *r
+					part.peers.runs = append(part.peers.runs, &own)
+				}
+			}
+			part.peers.finish()
+			first[at] = true
+		}
 		out = append(out, part)
 	}
 	return out

@@ -65,6 +65,10 @@ type Spec struct {
 	Retrieval string // name of the retrieval block whose records it reads
 	Measure   string // "nDCG@10"
 	Baseline  string // name of the encoder block compared with; "" where there is none
+
+	Reference []string // target languages that gaps are measured to
+	Worst     int      // how many languages the worst ones are; 0: the default
+	Parallel  *bool    // whether the targets have the same queries in translation; nil: read from the ids of the queries
 }
 
 // Partial says how much of a grid was run.

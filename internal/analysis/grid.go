@@ -54,6 +54,7 @@ type grid struct {
 	name     string            // of the condition, where a retrieval has several
 	among    []condition       // all of them
 	instance map[string]string // of the encoder of a cell
+	peers    *grid             // all encoders of the same task and index, where a condition is one of them; without runs where another part has them
 	planned  bool              // without scores
 	uneven   bool              // planned: shares of languages differ, so diversities are not known
 
@@ -505,8 +506,9 @@ func (g *grid) readLineage() {
 	type set struct{ draw, diversity int }
 	sets := map[set][]*run{}
 	var order []set
-	trainedOn := false
+	trainedOn, declared := false, true
 	for _, r := range g.trained {
+		declared = declared && r.lin.Source == results.LineageDeclared
 		if r.lin.TrainingSet != "" || r.lin.Subset != "" {
 			trainedOn = true
 		}
@@ -593,6 +595,8 @@ func (g *grid) readLineage() {
 	switch {
 	case !trainedOn:
 		L.unit, L.reason = unitCheckpoint, "Nothing was trained here, so each checkpoint counts once."
+	case declared:
+		L.unit, L.reason = unitCheckpoint, "What was trained was trained elsewhere and only declared here, so each system counts once."
 	case L.nested && L.shared:
 		L.unit, L.reason = unitDraw, "Within a draw the training languages grow from step to step and are the same at every size, so the draw is what was repeated."
 	case L.nested:

@@ -25,6 +25,11 @@ const (
 	NoteShape        = "shape"
 	NoteConditions   = "conditions"
 	NoteMetrics      = "metrics"
+
+	NoteUnpaired       = "unpaired queries"
+	NotePartialSystems = "partial systems"
+	NoteSkewed         = "skewed differences"
+	NoteLevels         = "levels"
 )
 
 // bendP is how improbable a bend must be under a straight line before it is
@@ -47,6 +52,7 @@ func (g *grid) notes(a Analysis) []Note {
 	if c := g.clash; c != nil {
 		add(NoteMetrics, true, "Both %s and %s give %s, with different values; those of %s are used. Give each a retrieval and an analysis of its own, or leave the measure out of one.", c.used, c.left, a.Measure, c.used)
 	}
+	g.systemNotes(a, add)
 	if len(f.Targets) < minLanguages {
 		add(NoteFewLanguages, true, "With fewer than %d target languages the intervals are about these %d only.", minLanguages, len(f.Targets))
 	}
@@ -151,4 +157,36 @@ func (g *grid) missing() (missing, all int) {
 		}
 	}
 	return missing, all
+}
+
+// systemNotes says what a reader should know about the comparison of systems.
+func (g *grid) systemNotes(a Analysis, add func(code string, warning bool, format string, args ...any)) {
+	s := a.Systems
+	if s == nil {
+		return
+	}
+	if len(s.Partial) > 0 {
+		add(NotePartialSystems, true, "Not every system was measured in %s; means and differences over languages leave it out.", list(s.Partial))
+	}
+	left, tests, skewed := 0, 0, 0
+	for _, x := range s.Systems {
+		for _, l := range x.PerLanguage {
+			if t := l.Test; t != nil {
+				left += t.Left
+				tests++
+				if t.Skewed {
+					skewed++
+				}
+			}
+		}
+	}
+	if left > 0 {
+		add(NoteUnpaired, true, "In comparisons of systems, %s of one system on a query had no like in the other and were left out.", count(left, "value"))
+	}
+	if skewed > 0 {
+		add(NoteSkewed, false, "In %d of %s within a language there are fewer than %d queries and their differences are skewed: those p values are rough.", skewed, count(tests, "comparison"), fewQueries)
+	}
+	if x := a.Across; x != nil && !x.Comparable && len(g.analysis.Reference) > 0 {
+		add(NoteLevels, true, "The gap to %s that the analysis asks for is not given. %s", list(g.analysis.Reference), x.Reason)
+	}
 }

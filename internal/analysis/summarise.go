@@ -58,6 +58,16 @@ func (g *grid) summarise() Analysis {
 	a.Draws = g.drawPoints()
 	a.Curves = g.curves()
 	a.LeaveOut = g.leaveOut(a.Effects)
+	peers := g
+	if g.peers != nil {
+		peers = g.peers
+	}
+	all := peers.systemsOf()
+	a.Systems = peers.systems(all)
+	if a.Systems != nil {
+		a.Systems.Main = !g.hasFactor()
+	}
+	a.Across = peers.acrossLanguages(all, a.Systems)
 	a.Notes = g.notes(a)
 	a.Answer = g.answer(a)
 	return a
@@ -803,6 +813,10 @@ func (g *grid) leaveOut(effects []Effect) []LeaveOut {
 // answer writes the sentences that answer the question of the study.
 func (g *grid) answer(a Analysis) []string {
 	out := []string{}
+	bySystems := a.Systems != nil && a.Systems.Main
+	if bySystems {
+		out = append(a.Systems.say(a.Measure), gapSentences(a.Across)...)
+	}
 	where := "in languages it was never trained on"
 	if !a.Facts.ZeroShot {
 		where = "in these languages"
@@ -836,7 +850,11 @@ func (g *grid) answer(a Analysis) []string {
 		}
 		out = append(out, exchangeSentence(*a.Exchange, within))
 	}
-	out = append(out, scopeSentence(a.Facts))
+	if bySystems {
+		out = append(out, a.Systems.scope())
+	} else {
+		out = append(out, scopeSentence(a.Facts))
+	}
 	if a.Condition != "" {
 		out[0] = "With " + a.Condition + ": " + lower(out[0])
 	}

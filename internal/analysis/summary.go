@@ -63,7 +63,18 @@ type Analysis struct {
 	Draws     []DrawPoint      `json:"draws"`     // per kind × size × diversity × budget × draw, the dots of plots
 	Curves    []Curve          `json:"curves"`    // fitted lines with bands
 	LeaveOut  []LeaveOut       `json:"leave_out"` // how the headline changes without one language or draw
-	Notes     []Note           `json:"notes"`     // warnings and footnotes of this analysis
+
+	// Systems compares what was measured, one by one; nil where there is one
+	// system. Across says how evenly each serves languages; nil with one
+	// language.
+	Systems *Systems         `json:"systems,omitempty"`
+	Across  *LanguageSummary `json:"across_languages,omitempty"`
+
+	// PoolCurves is the measure against the number of candidates; nil where the
+	// retrieval asks for no curve.
+	PoolCurves *PoolCurves `json:"pool_curves,omitempty"`
+
+	Notes []Note `json:"notes"` // warnings and footnotes of this analysis
 }
 
 // Facts describe the grid that was measured, as read from the records.
