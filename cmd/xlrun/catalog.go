@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/gob"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 
 	"github.com/xlrun/xlrun/internal/cas"
 	"github.com/xlrun/xlrun/internal/pluginhost"
+	"github.com/xlrun/xlrun/internal/runner"
 	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/sdk"
 )
@@ -150,6 +152,45 @@ func (c *catalog) Sources(ctx context.Context, comp study.Component, config []by
 		})
 	}
 	return out, g.Wait()
+}
+
+// Run reads a file with a run. The answer is kept in the store under the
+// digest of the file.
+func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) {
+	d, err := c.hash(path)
+	if err != nil {
+		return nil, err
+	}
+	key := cas.Sum([]byte("run/1 " + string(d)))
+	if c.store != nil {
+		if raw, ok, err := c.store.Action(key); err == nil && ok {
+			var f study.RunFile
+			if json.Unmarshal(raw, &f) == nil && f.Digest == d {
+				return &f, nil
+			}
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	x, err := runner.ReadRun(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &study.RunFile{Digest: x.Digest}
+	for _, id := range x.Run.Queries() {
+		f.Queries = append(f.Queries, string(id))
+	}
+	if c.store != nil {
+		b, err := json.Marshal(f)
+		if err != nil {
+			return nil, fmt.Errorf("keep what a run holds: %w", err)
+		}
+		if err := c.store.PutAction(key, b); err != nil {
+			return nil, err
+		}
+	}
+	return f, nil
 }
 
 func (c *catalog) hash(path string) (cas.Digest, error) {

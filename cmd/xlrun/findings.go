@@ -37,6 +37,8 @@ func design(p *study.Plan) analysis.Design {
 		switch {
 		case c.Train != nil:
 			cell.Instance = string(c.Train.Recipe)
+		case c.Parts != nil, c.Declared != nil:
+			cell.Instance = instanceOf(c)
 		case c.Queries != nil && c.Queries.Component != nil: // untrained: its settings tell it apart
 			cell.Instance = c.Queries.Component.Plugin + " " + c.Queries.Component.Name + " " + string(c.Queries.Config)
 		}
@@ -59,6 +61,26 @@ func design(p *study.Plan) analysis.Design {
 		d.Partial = &analysis.Partial{Done: len(p.Cells), All: p.FullCells, Only: p.Only}
 	}
 	return d
+}
+
+// instanceOf tells the makers of rankings apart that are no encoders here: by
+// their files, or by what they are made of.
+func instanceOf(c *study.Cell) string {
+	if c.Parts == nil {
+		return "run " + string(c.Runs[0].Search.Sources[0].Digest)
+	}
+	s := "fuse " + string(c.Runs[0].Search.ActionArgs)
+	for _, p := range c.Parts {
+		switch {
+		case p.Declared != nil:
+			s += " " + instanceOf(p)
+		case p.Train != nil:
+			s += " " + string(p.Train.Recipe)
+		default:
+			s += " " + p.Queries.Component.Plugin + " " + p.Queries.Component.Name + " " + string(p.Queries.Config)
+		}
+	}
+	return s
 }
 
 func expression(e *study.Expr) analysis.Expr {
@@ -156,6 +178,12 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		if s.Stage == study.StageLoad {
 			st.Data = append(st.Data, report.Data{Name: strings.TrimPrefix(s.Block, "loader."), Component: s.Component.Name, Digest: string(sourcesDigest(s.Sources))})
 		}
+		if s.Stage == study.StageImport {
+			d := report.Data{Name: strings.TrimPrefix(s.Block, "run."), Component: "run", Digest: string(s.Sources[0].Digest)}
+			if !slices.Contains(st.Data, d) {
+				st.Data = append(st.Data, d)
+			}
+		}
 	}
 	for _, w := range p.Warnings {
 		st.Notes = append(st.Notes, analysis.Note{Code: "plan", Text: w.Summary + ": " + w.Detail, Warning: true})
@@ -170,10 +198,11 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		st.Leakage = append(st.Leakage, report.Leakage{Retrieval: strings.TrimPrefix(c.Block, "retrieval."), Mode: mode, Checked: c.Queries, Found: c.Found})
 	}
 	for _, n := range in.Notes {
-		text := n.Text
-		if text == "" {
-			text = fmt.Sprintf("%d × %s, in %d steps of %s (first: %s).", n.Count, n.What, n.Steps, n.Block, n.First)
+		text := fmt.Sprintf("%d × %s, in %d steps of %s (first: %s", n.Count, n.What, n.Steps, n.Block, n.First)
+		if n.Text != "" {
+			text += ": " + n.Text
 		}
+		text += ")."
 		st.Notes = append(st.Notes, analysis.Note{Code: string(n.Stage), Text: text})
 	}
 	if in.Missing > 0 {

@@ -12,10 +12,8 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/cas"
-	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/study"
-	"github.com/xlrun/xlrun/sdk"
 )
 
 // cellFacts is what the records of a cell say beside its values.
@@ -48,7 +46,7 @@ func (r *run) cells() ([]cellFacts, error) {
 	defer r.mu.Unlock()
 	var out []cellFacts
 	missing := 0
-	lineages := map[[3]*study.Step]results.Lineage{}
+	origins := map[[3]*study.Step]*origin{}
 	for _, c := range r.plan.Cells {
 		f := cellFacts{Cell: results.Record{
 			Cell: string(c.ID), Retrieval: c.Retrieval, Encoder: c.Encoder, Component: c.Component, Task: c.Task, Index: c.Index,
@@ -64,22 +62,21 @@ func (r *run) cells() ([]cellFacts, error) {
 			f.Values = append(f.Values, m.rec.Outputs[partValues].Digest)
 			f.Runs = append(f.Runs, s.rec.Outputs[partRun])
 		}
-		q := r.node(c.Queries)
-		if f.missing || q == nil || q.rec == nil || q.rec.Meta.Encoder == nil {
+		if f.missing || !r.described(c) {
 			missing++
 			continue
 		}
 		key := [3]*study.Step{c.Mix, c.Train, c.Queries}
-		lin, ok := lineages[key]
-		if !ok {
+		o, ok := origins[key]
+		if !ok || c.Queries == nil {
 			var err error
-			if lin, err = r.lineage(c, q.rec.Meta.Encoder); err != nil {
+			if o, err = r.origin(c); err != nil {
 				return nil, err
 			}
-			lineages[key] = lin
+			origins[key] = o
 		}
-		f.Cell.Lineage = lin
-		f.Cell.Exposure = exposure(c, q.rec.Meta.Encoder, lin)
+		f.Cell.Lineage = o.lin
+		f.Cell.Exposure = o.exposure(c.QueryLanguage)
 		if f.Cell.PoolSize == 0 {
 			f.Cell.PoolSize = r.poolSize(c)
 		}
@@ -100,42 +97,6 @@ func (r *run) poolSize(c *study.Cell) int32 {
 		}
 	}
 	return 0
-}
-
-func (r *run) lineage(c *study.Cell, info *sdk.EncoderInfo) (results.Lineage, error) {
-	lin := results.Lineage{Source: results.LineageComputed, ParamsTotal: info.ParamsTotal, ParamsNonEmbed: info.ParamsNonEmbed}
-	if c.Mix == nil {
-		return lin, nil
-	}
-	m, t := r.node(c.Mix), r.node(c.Train)
-	if m == nil || m.rec == nil || m.rec.Meta.Lineage == nil || t == nil || t.rec == nil {
-		return lin, fmt.Errorf("%s: the record of its training is gone", c.ID.Short())
-	}
-	l := m.rec.Meta.Lineage
-	lin.TrainingSet = l.TrainingSet
-	lin.Subset = strings.Join(l.Languages, " ")
-	lin.Languages = l.Languages
-	lin.Richness = int32(l.Richness)
-	lin.Hill1, lin.Hill2 = l.Hill1, l.Hill2
-	lin.Pairs = int32(m.rec.Meta.Pairs)
-	lin.Examples = t.rec.Meta.Examples
-	lin.Pairing = c.Mix.Mix.Pairing
-	return lin, nil
-}
-
-// exposure says whether the encoder has seen the language of the queries. The
-// same language in another script, and a macrolanguage for its member, count.
-func exposure(c *study.Cell, info *sdk.EncoderInfo, lin results.Lineage) string {
-	same := func(l string) bool { return collection.SameLanguage(l, c.QueryLanguage) }
-	switch {
-	case slices.ContainsFunc(lin.Languages, same), c.Mix != nil && same(c.Mix.Mix.Pivot):
-		return results.ExposureTuning
-	case slices.ContainsFunc(info.Pretraining, same):
-		return results.ExposurePretraining
-	case !info.PretrainingKnown:
-		return results.ExposureUnknown
-	}
-	return results.ExposureNone
 }
 
 // noteFile is the part "notes" of the collected records.

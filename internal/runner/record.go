@@ -71,6 +71,7 @@ type meta struct {
 	Notes    []note              `json:"notes,omitempty"`
 	Checked  int                 `json:"checked,omitempty"` // queries looked for in training pairs
 	Missing  int                 `json:"missing,omitempty"` // cells that a collection lacks
+	Tag      string              `json:"tag,omitempty"`     // what the file of a run calls it
 }
 
 type note struct {
@@ -125,8 +126,11 @@ var requiredParts = map[study.Stage][]string{
 	study.StagePool:    {partPool},
 	study.StageCheck:   {partLeakage},
 	study.StageEncode:  {partVectors},
+	study.StageJoin:    {partVectors},
 	study.StageIndex:   {partIndex},
 	study.StageSearch:  {partRanking, partRun},
+	study.StageImport:  {partRanking, partRun},
+	study.StageFuse:    {partRanking, partRun},
 	study.StageMeasure: {partValues},
 	study.StageCollect: {partRecords, partRuns, partNotes},
 	study.StageAnalyse: {partSummary},

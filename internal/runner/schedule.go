@@ -163,7 +163,7 @@ func (r *run) needs(n *node) []*node {
 		}
 		for _, d := range r.nodes {
 			switch d.step.Stage {
-			case study.StageLoad, study.StageMix, study.StageTrain, study.StagePool, study.StageCheck, study.StageEncode, study.StageSearch:
+			case study.StageLoad, study.StageMix, study.StageTrain, study.StagePool, study.StageCheck, study.StageEncode, study.StageSearch, study.StageImport, study.StageFuse:
 				addAll(d.step)
 			}
 		}

@@ -43,8 +43,11 @@ func init() {
 		study.StagePool:    pool,
 		study.StageCheck:   check,
 		study.StageEncode:  encode,
+		study.StageJoin:    join,
 		study.StageIndex:   index,
 		study.StageSearch:  search,
+		study.StageImport:  importRun,
+		study.StageFuse:    fuse,
 		study.StageMeasure: measure,
 		study.StageCollect: collect,
 		study.StageAnalyse: analyse,
@@ -465,8 +468,9 @@ func mix(_ context.Context, j *job) (*result, error) {
 	return res, err
 }
 
-// poolFile is the part "pool". Rows count the texts of one language in the
-// order of the collection, which is that of its vectors.
+// poolFile is the part "pool". Rows count the texts of its languages in the
+// order of its vectors: that of the collection within a language, and of
+// collection.OfLanguage over several.
 type poolFile struct {
 	Format       string     `json:"format"`
 	QueryRows    []int32    `json:"query_rows"`
@@ -487,7 +491,7 @@ func pool(_ context.Context, j *job) (*result, error) {
 	if err != nil {
 		return nil, inputError{err}
 	}
-	queries, docs := ofLanguage(t.Queries, j.step.Pool.QueryLanguage), ofLanguage(t.Documents, j.step.Pool.CorpusLanguage)
+	queries, docs := collection.OfLanguage(t.Queries, j.step.Pool.QueryLanguage), collection.OfLanguage(t.Documents, j.step.Pool.CorpusLanguage)
 	f := poolFile{Format: poolFormat, QueryRows: p.QueryRows, DocumentRows: p.DocRows}
 	for i, row := range p.QueryRows {
 		f.QueryIDs = append(f.QueryIDs, queries[row].ID)
@@ -509,6 +513,9 @@ func pool(_ context.Context, j *job) (*result, error) {
 		{"candidates with the text of a relevant document that nobody judged", p.NearDuplicates},
 		{"queries without text", p.EmptyQueries},
 		{"candidates without text", p.EmptyDocuments},
+		{"candidates that languages have beyond the one with the fewest", p.Uneven},
+		{"candidates that not every corpus language offers a translation of", p.Unmatched},
+		{"queries without a relevant candidate in every corpus language", p.PartlyGold},
 	} {
 		if x.n > 0 {
 			res.meta.Notes = append(res.meta.Notes, note{What: x.what, Count: x.n})
@@ -516,16 +523,6 @@ func pool(_ context.Context, j *job) (*result, error) {
 	}
 	res.outputs[partPool], err = j.putJSON(f)
 	return res, err
-}
-
-func ofLanguage(texts []collection.TextKey, lang string) []collection.TextKey {
-	var out []collection.TextKey
-	for _, t := range texts {
-		if t.Language == lang {
-			out = append(out, t)
-		}
-	}
-	return out
 }
 
 // texts returns what the inputs queries, corpus and qrels hold, shared by all

@@ -298,16 +298,22 @@ func (w *vectorWriter) store() (output, error) {
 
 // npy returns a vector of n numbers as a .npy file (NumPy's format 1.0).
 func npy(descr string, n int, data any) ([]byte, error) {
-	head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }", descr, n)
-	head += strings.Repeat(" ", 128-10-1-len(head)) + "\n" // the data begin at 128
 	var b bytes.Buffer
-	b.WriteString("\x93NUMPY\x01\x00")
-	b.Write([]byte{byte(len(head)), byte(len(head) >> 8)})
-	b.WriteString(head)
+	b.Write(npyHeader(descr, int64(n)))
 	if err := binary.Write(&b, binary.LittleEndian, data); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
+}
+
+// npyHead is where the values of a file of npy begin.
+const npyHead = 128
+
+func npyHeader(descr string, n int64) []byte {
+	head := fmt.Sprintf("{'descr': '%s', 'fortran_order': False, 'shape': (%d,), }", descr, n)
+	head += strings.Repeat(" ", npyHead-10-1-len(head)) + "\n"
+	b := append(make([]byte, 0, npyHead), "\x93NUMPY\x01\x00"...)
+	return append(append(b, byte(len(head)), byte(len(head)>>8)), head...)
 }
 
 func (w *vectorWriter) discard() {
@@ -413,22 +419,7 @@ func search(ctx context.Context, j *job) (*result, error) {
 	if next != len(p.QueryRows) {
 		return nil, blame(pluginhost.FaultPlugin, "want rankings of %d queries, got %d", len(p.QueryRows), next)
 	}
-	res := &result{outputs: map[string]output{}, stats: st}
-	b, err := results.EncodeRanking(ranking)
-	if err != nil {
-		return nil, err
-	}
-	if res.outputs[partRanking], err = j.put(b); err != nil {
-		return nil, err
-	}
-	// The measure step is next to ask for it.
-	j.r.rankings.put("ranking "+string(res.outputs[partRanking].Digest), ranking, int64(len(ranking))*48)
-	z, err := results.GzipTREC("xlrun-"+j.action.Short(), ranking)
-	if err != nil {
-		return nil, err
-	}
-	res.outputs[partRun], err = j.put(z)
-	return res, err
+	return j.ranked(&result{outputs: map[string]output{}, stats: st}, ranking)
 }
 
 func (r *run) ranking(o output) ([]results.Ranked, error) {
@@ -443,97 +434,6 @@ func (r *run) ranking(o output) ([]results.Ranked, error) {
 		}
 		return v, int64(len(v)) * 48, nil
 	})
-}
-
-func measure(ctx context.Context, j *job) (*result, error) {
-	from, _, err := j.input(partRanking)
-	if err != nil {
-		return nil, err
-	}
-	ranking, err := j.r.ranking(from)
-	if err != nil {
-		return nil, err
-	}
-	o, _, err := j.input(partPool)
-	if err != nil {
-		return nil, err
-	}
-	p, err := j.r.pool(o)
-	if err != nil {
-		return nil, err
-	}
-	at := make(map[string]int, len(p.QueryIDs)) // query id to place in the pool
-	for i, id := range p.QueryIDs {
-		at[id] = i
-	}
-	judged := func(yield func(sdk.JudgedQuery) bool) {
-		rest := ranking
-		for i, id := range p.QueryIDs {
-			q := sdk.JudgedQuery{ID: id, Qrels: make(map[string]int, len(p.Qrels[i]))}
-			for _, g := range p.Qrels[i] {
-				if k, ok := slices.BinarySearch(p.DocumentRows, int32(g[0])); ok {
-					q.Qrels[p.DocumentIDs[k]] = g[1]
-				}
-			}
-			n := 0
-			for n < len(rest) && rest[n].QueryID == id {
-				n++
-			}
-			q.Ranking = make([]sdk.ScoredDocument, n)
-			for k, h := range rest[:n] {
-				q.Ranking[k] = sdk.ScoredDocument{ID: h.DocumentID, Score: h.Score}
-			}
-			rest = rest[n:]
-			if !yield(q) {
-				return
-			}
-		}
-	}
-	got := make([]*sdk.QueryValues, len(p.QueryIDs))
-	measures, st, err := j.r.opts.Host.Evaluate(ctx, j.slot, j.ref(), judged, func(id string, v sdk.QueryValues) error {
-		i, ok := at[id]
-		if !ok || got[i] != nil {
-			return blame(pluginhost.FaultPlugin, "the metric judges query %q, which was not asked or not once", id)
-		}
-		v.Values = slices.Clone(v.Values)
-		got[i] = &v
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]results.Measured, 0, len(got)*len(measures))
-	for i, id := range p.QueryIDs {
-		if got[i] == nil {
-			return nil, blame(pluginhost.FaultPlugin, "the metric gives no values for query %q", id)
-		}
-		if n := len(got[i].Values); n != len(measures) {
-			return nil, blame(pluginhost.FaultPlugin, "want %d values for query %q, got %d", len(measures), id, n)
-		}
-		for k, m := range measures {
-			v := got[i].Values[k]
-			if math.IsNaN(v) || math.IsInf(v, 0) {
-				return nil, blame(pluginhost.FaultPlugin, "%s of query %q is %v", m, id, v)
-			}
-			rows = append(rows, results.Measured{QueryID: id, Measure: m, Value: v, Rank: int32(got[i].Rank)})
-		}
-	}
-	if len(rows) == 0 {
-		return nil, blame(pluginhost.FaultPlugin, "the metric computes no measure")
-	}
-	b, err := results.EncodeValues(rows)
-	if err != nil {
-		return nil, err
-	}
-	values, err := j.put(b)
-	if err != nil {
-		return nil, err
-	}
-	// Done with: there are many, and all full of pointers to follow. Another
-	// metric reads it again.
-	j.r.rankings.remove("ranking " + string(from.Digest))
-	j.r.cache.put("values "+string(values.Digest), rows, int64(len(rows))*48)
-	return &result{outputs: map[string]output{partValues: values}, stats: st}, nil
 }
 
 func (r *run) values(o output) ([]results.Measured, error) {

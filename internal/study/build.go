@@ -19,7 +19,7 @@ import (
 // Host steps carry an integer revision like bundled components: bump one when
 // its output changes for equal input.
 var hostRevisions = map[Stage]int{
-	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 3, StageAnalyse: 3, StageReport: 1,
+	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 3, StageAnalyse: 3, StageReport: 1, StageImport: 1, StageFuse: 1, StageJoin: 1,
 }
 
 // Options control how a plan is made.
@@ -83,7 +83,7 @@ func Check(ctx context.Context, w *workflow.Workflow, cat Catalog) hcl.Diagnosti
 	b.declare()
 	for _, blk := range w.Blocks {
 		for _, in := range g.instances(blk) {
-			if blk.Component != "" {
+			if b.components[blk] != nil {
 				b.config(in)
 			}
 		}
@@ -116,20 +116,25 @@ type builder struct {
 	texts      map[cas.Digest]*collection.Texts
 	looked     map[string]bool // languages already checked
 	available  map[string]*collection.Pairs
+	choices    map[cas.Digest]*chosen       // by recipe of a pool
 	languages  map[cas.Digest][]string      // of a load's queries or documents
 	drawn      map[string]map[string]string // mixture and other axes of its languages → draw → languages
 
 	loads, mixes, models map[*instance]*Step
 	pools                map[*instance][]*Step
+	runs                 map[*instance]*existing
+	cells                map[*instance]*Cell // of retrievals
+	files                map[string]*RunFile // by path; nil: unusable, and reported
 }
 
 func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog, opts Options) *builder {
 	return &builder{
 		ctx: ctx, w: w, g: g, cat: cat, opts: opts, plan: &Plan{}, steps: map[cas.Digest]*Step{},
 		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
+		runs: map[*instance]*existing{}, cells: map[*instance]*Cell{}, files: map[string]*RunFile{},
 		configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
 		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
-		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, drawn: map[string]map[string]string{},
+		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, choices: map[cas.Digest]*chosen{}, drawn: map[string]map[string]string{},
 	}
 }
 
@@ -138,7 +143,7 @@ func (b *builder) add(d ...*hcl.Diagnostic) { b.diags = append(b.diags, d...) }
 // declare finds the component of each block and checks its arguments' names.
 func (b *builder) declare() {
 	for _, blk := range b.w.Blocks {
-		if blk.Component == "" {
+		if blk.Component == "" || blk.Type == "run" {
 			continue
 		}
 		kind := sdk.Kind(blk.Type)
@@ -187,7 +192,7 @@ func (b *builder) build(full *grid) {
 	}
 	for _, blk := range b.w.Blocks {
 		count(blk)
-		if blk.Type == "retrieval" {
+		if blk.Type == "retrieval" || blk.Type == "fuse" {
 			b.plan.FullCells += len(full.instances(blk))
 		}
 	}
@@ -216,7 +221,9 @@ func (b *builder) build(full *grid) {
 	if b.opts.ValidateOnly {
 		each("mixture", func(in *instance) { b.mixture(in) })
 		each("task", func(in *instance) { b.task(in) })
+		each("run", func(in *instance) { b.runArgs(in) })
 		each("retrieval", func(in *instance) { b.retrievalArgs(in) })
+		each("fuse", func(in *instance) { b.fusion(in) })
 		b.sampleSizes()
 		return
 	}
@@ -225,7 +232,9 @@ func (b *builder) build(full *grid) {
 	b.sampleSizes()
 	each("encoder", b.train)
 	each("task", b.pool)
+	each("run", b.existing)
 	each("retrieval", b.retrieve)
+	each("fuse", b.fuse)
 	b.unused()
 	b.prune()
 	b.sameCells()
@@ -648,13 +657,7 @@ func (b *builder) task(in *instance) (taskArgs, bool) {
 		b.diags = append(b.diags, h.diags...)
 		return taskArgs{seeds: []int64{1}}, false
 	}
-	t := taskArgs{Pool: Pool{QueryLanguage: h.str("query_language", ""), CorpusLanguage: h.str("corpus_language", "")}, seeds: []int64{1}}
-	if t.QueryLanguage != "" {
-		b.language(h, "query_language", t.QueryLanguage)
-	}
-	if t.CorpusLanguage != "" {
-		b.language(h, "corpus_language", t.CorpusLanguage)
-	}
+	t := taskArgs{Pool: Pool{QueryLanguage: b.languageSet(h, "query_language"), CorpusLanguage: b.languageSet(h, "corpus_language")}, seeds: []int64{1}}
 	switch p := h.plain("pool").(type) {
 	case nil:
 	case map[string]any:
@@ -738,7 +741,7 @@ func (b *builder) pool(in *instance) {
 		}, map[string]any{"pool": &p})
 		b.pools[in] = append(b.pools[in], s)
 		if b.opts.Done == nil || !b.opts.Done(s.Recipe) {
-			b.fillable(in, data, &p)
+			b.fillable(in, s)
 		}
 	}
 }
@@ -752,6 +755,7 @@ func (b *builder) retrievalArgs(in *instance) (depth int, leakage string, ok boo
 	h := &hostArgs{b: in.block, p: in.point}
 	depth = h.integer("depth", 100, 1)
 	leakage = h.str("leakage", "error", "error", "warn")
+	b.curveSizes(in)
 	b.diags = append(b.diags, h.diags...)
 	return depth, leakage, !h.diags.HasErrors()
 }
@@ -761,12 +765,16 @@ func (b *builder) retrieve(in *instance) {
 	if !ok {
 		return
 	}
+	if len(in.refs["run"]) > 0 {
+		b.take(in, depth)
+		return
+	}
 	task, enc, idx, met := in.refs["task"][0], in.refs["encoder"][0], in.refs["index"][0], in.refs["metric"][0]
 	data := b.loads[task.refs["data"][0]]
 	pools := b.pools[task]
 	ec, ok1 := b.config(enc)
 	ic, ok2 := b.config(idx)
-	mc, ok3 := b.config(met)
+	_, ok3 := b.config(met)
 	if !ok1 || !ok2 || !ok3 || data == nil || len(pools) == 0 {
 		return
 	}
@@ -775,13 +783,12 @@ func (b *builder) retrieve(in *instance) {
 		return
 	}
 	p := pools[0].Pool
-	queries := b.encode(enc, ec, model, data, sdk.RoleQuery, "queries", p.QueryLanguage)
-	docs := b.encode(enc, ec, model, data, sdk.RoleDocument, "corpus", p.CorpusLanguage)
+	queries := b.vectors(enc, ec, model, data, sdk.RoleQuery, "queries", p.QueryLanguage)
+	docs := b.vectors(enc, ec, model, data, sdk.RoleDocument, "corpus", p.CorpusLanguage)
 	if queries == nil || docs == nil {
 		return
 	}
-	id, md := b.components[idx.block], b.components[met.block]
-	icomp, mcomp := id.Component, md.Component
+	icomp := b.components[idx.block].Component
 	index := b.step(Step{
 		Stage: StageIndex, Label: idx.label(b.g) + " of " + docs.Label, Block: idx.block.Address(), Component: &icomp, Config: mustCanonical(ic.full),
 		Inputs: []Input{{"documents", docs, "vectors"}}, Range: idx.block.Range,
@@ -797,25 +804,58 @@ func (b *builder) retrieve(in *instance) {
 		cell.Mix = b.mixes[enc.refs["on"][0]]
 		after = []*Step{b.check(in, cell.Mix, data, pools, leakage)}
 	}
-	var ids []any
-	for i, pool := range pools {
-		label := in.block.Name + " " + enc.label(b.g) + " " + p.QueryLanguage
-		if len(pools) > 1 {
-			label += fmt.Sprintf(" pool=%d", pool.Pool.Seed)
-		}
-		search := b.step(Step{
+	b.measured(in, cell, met, pools, after, in.block.Name+" "+enc.label(b.g)+" "+p.QueryLanguage, func(_ int, pool *Step, label string) *Step {
+		return b.step(Step{
 			Stage: StageSearch, Label: label, Block: in.block.Address(), Component: &icomp, Config: mustCanonical(ic.full), Depth: depth,
 			Inputs: []Input{{"index", index, "index"}, {"documents", docs, "vectors"}, {"queries", queries, "vectors"}, {"pool", pool, "pool"}}, Range: in.block.Range,
 		}, map[string]any{"config": ic.output, "depth": float64(depth)})
-		measure := b.step(Step{
-			Stage: StageMeasure, Label: label, Block: in.block.Address(), Component: &mcomp, Config: mustCanonical(mc.full), After: after,
-			Inputs: []Input{{"ranking", search, "ranking"}, {"pool", pool, "pool"}}, Range: in.block.Range,
-		}, map[string]any{"config": mc.output})
-		cell.Runs = append(cell.Runs, CellRun{Seed: pools[i].Pool.Seed, Pool: pool, Search: search, Measure: measure})
+	})
+}
+
+// measured adds a cell: for each pool what ranks its candidates, and the
+// measures of that.
+func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after []*Step, label string, rank func(i int, pool *Step, label string) *Step) {
+	mc, ok := b.config(met)
+	if !ok {
+		return
+	}
+	mcomp := b.components[met.block].Component
+	var ids []any
+	for i, pool := range pools {
+		l := label
+		if len(pools) > 1 {
+			l += fmt.Sprintf(" pool=%d", pool.Pool.Seed)
+		}
+		ranking := rank(i, pool, l)
+		b.deepEnough(in, mc, pool, ranking)
+		measuring := func(pool *Step, label string, restrict bool) *Step {
+			inputs := []Input{{"ranking", ranking, "ranking"}, {"pool", pool, "pool"}}
+			if b.components[met.block].info.Languages {
+				// The collection says what language a text is in, and what it is a
+				// translation of. Other metrics have nothing to wait for.
+				for _, x := range pool.Inputs {
+					if x.Role == "queries" || x.Role == "corpus" {
+						inputs = append(inputs, x)
+					}
+				}
+			}
+			args := map[string]any{"config": mc.output}
+			if restrict {
+				args["restrict"] = true
+			}
+			return b.step(Step{
+				Stage: StageMeasure, Label: label, Block: in.block.Address(), Component: &mcomp, Config: mustCanonical(mc.full), Restrict: restrict, After: after,
+				Inputs: inputs, Range: in.block.Range,
+			}, args)
+		}
+		measure := measuring(pool, l, false)
+		curve := b.curve(in, mc, pool, ranking, measure, func(pool *Step, label string) *Step { return measuring(pool, label, true) })
+		cell.Runs = append(cell.Runs, CellRun{Seed: pool.Pool.Seed, Pool: pool, Search: ranking, Measure: measure, Curve: curve})
 		ids = append(ids, string(measure.Recipe))
 	}
 	cell.ID = cas.Sum(mustCanonical(ids))
 	b.plan.Cells = append(b.plan.Cells, cell)
+	b.cells[in] = cell
 }
 
 func (b *builder) encode(enc *instance, c config, model, data *Step, role sdk.Role, part, lang string) *Step {

@@ -74,7 +74,7 @@ func (b *builder) unused() {
 		}
 	}
 	for _, blk := range b.w.Blocks {
-		if blk.Type != "retrieval" && !used[blk] {
+		if blk.Type != "retrieval" && blk.Type != "fuse" && !used[blk] {
 			b.add(warnAt(blk.Range, "Unused block", "Nothing refers to %s: it is not part of the study.", blk.Address()))
 		}
 	}
@@ -99,6 +99,9 @@ func (b *builder) prune() {
 	for _, c := range b.plan.Cells {
 		for _, r := range c.Runs {
 			visit(r.Measure)
+			for _, x := range r.Curve {
+				visit(x.Measure)
+			}
 		}
 	}
 	b.plan.Steps = slices.DeleteFunc(b.plan.Steps, func(s *Step) bool { return !need[s] })
@@ -135,6 +138,9 @@ func (b *builder) sameCells() {
 	for _, what := range order {
 		p := strings.Split(what, "\x00")
 		blk := b.w.Block("retrieval." + p[0])
+		if blk == nil {
+			blk = b.w.Block("fuse." + p[0])
+		}
 		if p[2] == "" {
 			b.add(warnAt(blk.Range, "Cells that are the same", "%d cells of %s with encoder %s repeat another: two alternatives compute the same.", same[what], blk.Address(), p[1]))
 			continue
@@ -217,23 +223,26 @@ func (b *builder) sampleSizes() {
 }
 
 // fillable refuses a pool that the target cannot fill.
-func (b *builder) fillable(in *instance, data *Step, p *Pool) {
+func (b *builder) fillable(in *instance, pool *Step) {
+	data, p := pool.Inputs[0].Step, pool.Pool
 	x := b.inspect(data)
 	if x == nil {
 		return
 	}
-	t := b.texts[data.Recipe]
-	if t == nil {
-		t = collection.TextsOf(x)
-		b.texts[data.Recipe] = t
-	}
 	h := &hostArgs{b: in.block, p: in.point}
 	defer func() { b.diags = append(b.diags, h.diags...) }()
-	if !b.inData(h, "query_language", p.QueryLanguage, data, x.Queries) || !b.inData(h, "corpus_language", p.CorpusLanguage, data, x.Documents) {
-		return
+	for _, x := range []struct {
+		arg, languages string
+		texts          []sdk.InspectedText
+	}{{"query_language", p.QueryLanguage, x.Queries}, {"corpus_language", p.CorpusLanguage, x.Documents}} {
+		for _, code := range collection.SplitLanguages(x.languages) {
+			if !b.inData(h, x.arg, code, data, x.texts) {
+				return
+			}
+		}
 	}
-	if _, err := collection.SelectPool(t, p.Params()); err != nil {
-		h.fail("pool", "Pool cannot be filled", "%s: %s.", in.label(b.g), err)
+	if c := b.choice(pool); c != nil && c.err != nil {
+		h.fail("pool", "Pool cannot be filled", "%s: %s.", in.label(b.g), c.err)
 	}
 }
 
@@ -283,6 +292,9 @@ func (b *builder) baselines() {
 			} else {
 				other++
 			}
+		}
+		if blk.Refs["run"] != nil {
+			other++
 		}
 		if trained > 0 && other == 0 {
 			b.add(warnAt(blk.Refs["encoder"].Range, "No baseline", "retrieval %q compares trained encoders only. An untrained encoder of the same shape, or a lexical one, shows what string overlap alone reaches.", blk.Name))

@@ -2,6 +2,7 @@ package study
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -52,8 +53,9 @@ type variant struct {
 // pick is the chosen element of a reference, and the variant of what it
 // refers to. Conditions may lead to several blocks, each with one variant.
 type pick struct {
-	elem     int
+	elem     int // -1: all of them
 	variants map[*workflow.Block]*variant
+	name     string // of the alternatives, where a list has several
 }
 
 // grid expands blocks into instances.
@@ -71,7 +73,7 @@ func expandGrid(w *workflow.Workflow, only map[int]map[int]bool) (*grid, hcl.Dia
 	var diags hcl.Diagnostics
 	// References point from later kinds to earlier ones, so there are no
 	// cycles; the order of blocks in the file does not matter.
-	for _, typ := range []string{"loader", "index", "metric", "mixture", "encoder", "task", "retrieval"} {
+	for _, typ := range []string{"loader", "index", "metric", "mixture", "encoder", "task", "run", "retrieval", "fuse"} {
 		for _, b := range w.Blocks {
 			if b.Type == typ {
 				diags = append(diags, g.expand(b)...)
@@ -105,7 +107,7 @@ func (g *grid) expand(b *workflow.Block) hcl.Diagnostics {
 // fixed order, those of the train block included.
 func singleRefs(b *workflow.Block) []*workflow.Ref {
 	var out []*workflow.Ref
-	for _, name := range []string{"on", "from", "data", "task", "encoder", "index", "metric"} {
+	for _, name := range []string{"on", "from", "data", "of", "task", "encoder", "index", "run", "metric"} {
 		r := b.Refs[name]
 		if r == nil && b.Train != nil {
 			r = b.Train.Refs[name]
@@ -115,6 +117,20 @@ func singleRefs(b *workflow.Block) []*workflow.Ref {
 		}
 	}
 	return out
+}
+
+// branches returns the sets of references that an instance of a block may
+// have: a retrieval takes its rankings from an encoder and an index, or from a
+// run, and where it has both they stand beside one another.
+func branches(b *workflow.Block) [][]*workflow.Ref {
+	all := singleRefs(b)
+	if b.Type != "retrieval" || b.Refs["run"] == nil || b.Refs["encoder"] == nil {
+		return [][]*workflow.Ref{all}
+	}
+	without := func(names ...string) []*workflow.Ref {
+		return slices.DeleteFunc(slices.Clone(all), func(r *workflow.Ref) bool { return slices.Contains(names, r.Name) })
+	}
+	return [][]*workflow.Ref{without("run"), without("encoder", "index")}
 }
 
 func (g *grid) variants(b *workflow.Block) ([]*variant, hcl.Diagnostics) {
@@ -130,27 +146,35 @@ func (g *grid) variants(b *workflow.Block) ([]*variant, hcl.Diagnostics) {
 			}
 		}
 	}
-	out := []*variant{{picks: map[string]pick{}}}
-	for _, r := range singleRefs(b) {
-		var next []*variant
-		for _, v := range out {
+	var out []*variant
+	ways := branches(b)
+	for _, refs := range ways {
+		branch := []*variant{{picks: map[string]pick{}}}
+		for _, r := range refs {
+			var next []*variant
 			choices, d := g.choices(r)
 			diags = append(diags, d...)
-			for _, c := range choices {
-				n := &variant{picks: map[string]pick{}, axes: v.axes, names: v.names}
-				for k, p := range v.picks {
-					n.picks[k] = p
+			// What stands beside another source of rankings is an alternative
+			// to it, alone as it may be.
+			named := r.Alternatives() > 1 && !r.List || len(ways) > 1 && (r.Name == "encoder" || r.Name == "run") || r.List && len(choices) > 1
+			for _, v := range branch {
+				for _, c := range choices {
+					n := &variant{picks: maps.Clone(v.picks), axes: slices.Concat(v.axes, c.axes), names: v.names}
+					n.picks[r.Name] = c.pick
+					if named {
+						n.names = append(slices.Clone(v.names), c.name)
+					}
+					next = append(next, n)
 				}
-				n.picks[r.Name] = c.pick
-				n.axes = slices.Clone(v.axes)
-				n.axes = append(n.axes, c.axes...)
-				if r.Alternatives() > 1 && !r.List {
-					n.names = append(slices.Clone(v.names), c.name)
-				}
-				next = append(next, n)
 			}
+			branch = next
 		}
-		out = next
+		out = append(out, branch...)
+	}
+	if b.Type == "fuse" {
+		var d hcl.Diagnostics
+		out, d = sameTask(b, out)
+		diags = append(diags, d...)
 	}
 	for i, v := range out {
 		v.id, v.at = i, map[string]*instance{}
@@ -182,25 +206,40 @@ type choice struct {
 func (g *grid) choices(r *workflow.Ref) ([]choice, hcl.Diagnostics) {
 	var diags hcl.Diagnostics
 	if r.List {
-		// One value made of all elements.
-		c := choice{pick: pick{elem: -1, variants: map[*workflow.Block]*variant{}}}
+		// One value made of all elements: one choice per combination of their
+		// alternatives.
+		all := []choice{{pick: pick{elem: -1, variants: map[*workflow.Block]*variant{}}}}
 		for i := range r.Alternatives() {
-			for _, cond := range r.Conditions(i) {
-				c.axes = append(c.axes, cond.Axes...)
+			for k := range all {
+				for _, cond := range r.Conditions(i) {
+					all[k].axes = append(all[k].axes, cond.Axes...)
+				}
 			}
 			for _, t := range r.Targets(i) {
-				vs := g.vars[t]
-				if len(vs) != 1 {
-					if len(vs) > 1 {
-						diags = append(diags, errorAt(r.ElemRange(i), "Ambiguous reference", "%s has %d alternatives; a list of %q takes one of each.", t.Address(), len(vs), r.Name))
-					}
+				vs := rankingsOf(g.vars[t])
+				if len(vs) == 0 {
 					continue
 				}
-				c.pick.variants[t] = vs[0]
-				c.axes = append(c.axes, vs[0].axes...)
+				var next []choice
+				for _, c := range all {
+					for _, v := range vs {
+						n := choice{pick: pick{elem: -1, variants: maps.Clone(c.pick.variants), name: c.name}, axes: slices.Concat(c.axes, v.axes), name: c.name}
+						n.pick.variants[t] = v
+						if len(vs) > 1 {
+							names := v.names
+							if m := t.Refs["metric"]; m != nil && m.Alternatives() > 1 {
+								names = names[:len(names)-1] // it makes no difference here
+							}
+							n.name = strings.TrimPrefix(n.name+"/"+strings.Join(names, "/"), "/")
+							n.pick.name = n.name
+						}
+						next = append(next, n)
+					}
+				}
+				all = next
 			}
 		}
-		return []choice{c}, diags
+		return all, diags
 	}
 	var out []choice
 	for i := range r.Alternatives() {
@@ -211,11 +250,11 @@ func (g *grid) choices(r *workflow.Ref) ([]choice, hcl.Diagnostics) {
 				if len(v.names) > 0 {
 					name += "/" + strings.Join(v.names, "/")
 				}
-				out = append(out, choice{pick: pick{i, map[*workflow.Block]*variant{targets[0]: v}}, axes: v.axes, name: name})
+				out = append(out, choice{pick: pick{elem: i, variants: map[*workflow.Block]*variant{targets[0]: v}}, axes: v.axes, name: name})
 			}
 			continue
 		}
-		c := choice{pick: pick{i, map[*workflow.Block]*variant{}}}
+		c := choice{pick: pick{elem: i, variants: map[*workflow.Block]*variant{}}}
 		var names []string
 		for _, cond := range r.Conditions(i) {
 			c.axes = append(c.axes, cond.Axes...)
@@ -236,6 +275,64 @@ func (g *grid) choices(r *workflow.Ref) ([]choice, hcl.Diagnostics) {
 		out = append(out, c)
 	}
 	return out, diags
+}
+
+// rankingsOf leaves out variants that differ in their metric only: they give
+// the same rankings.
+func rankingsOf(vs []*variant) []*variant {
+	var out []*variant
+	for _, v := range vs {
+		if !slices.ContainsFunc(out, func(o *variant) bool {
+			return slices.Equal(slices.Sorted(maps.Keys(o.picks)), slices.Sorted(maps.Keys(v.picks))) && !slices.ContainsFunc(slices.Collect(maps.Keys(v.picks)), func(name string) bool {
+				return name != "metric" && !samePick(o.picks[name], v.picks[name])
+			})
+		}) {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+func samePick(a, b pick) bool { return a.elem == b.elem && maps.Equal(a.variants, b.variants) }
+
+// sameTask keeps the variants of a fuse whose parts search for the same task,
+// and refuses a fuse that has none.
+func sameTask(b *workflow.Block, vs []*variant) ([]*variant, hcl.Diagnostics) {
+	r := b.Refs["of"]
+	if r == nil || r.Alternatives() < 2 {
+		if r == nil || r.Alternatives() == 0 {
+			return vs, nil
+		}
+		return nil, hcl.Diagnostics{errorAt(r.Range, "Nothing to fuse", "%s needs two retrievals or more.", b.Title())}
+	}
+	var out []*variant
+	var tasks []string
+	for _, v := range vs {
+		var first *pick
+		same := true
+		tasks = nil
+		for _, t := range r.AllTargets() {
+			part := v.picks["of"].variants[t]
+			if part == nil {
+				continue
+			}
+			task := part.picks["task"]
+			for _, x := range slices.SortedFunc(maps.Keys(task.variants), func(a, b *workflow.Block) int { return strings.Compare(a.Name, b.Name) }) {
+				tasks = append(tasks, fmt.Sprintf("%s searches for %s", t.Address(), x.Address()))
+			}
+			if first == nil {
+				first = &task
+			}
+			same = same && maps.Equal(first.variants, task.variants)
+		}
+		if same {
+			out = append(out, v)
+		}
+	}
+	if len(out) == 0 && len(vs) > 0 {
+		return nil, hcl.Diagnostics{errorAt(r.Range, "Different tasks", "The parts of %s must rank for the same task: %s.", b.Title(), strings.Join(tasks, ", "))}
+	}
+	return out, nil
 }
 
 // fill makes the instances of a variant: one per combination of its axes, in
@@ -290,7 +387,10 @@ func (g *grid) instance(b *workflow.Block, v *variant, point workflow.Point) (*i
 	}
 	in := &instance{block: b, vr: v, point: slices.Clone(point), refs: map[string][]*instance{}}
 	for _, r := range singleRefs(b) {
-		p := v.picks[r.Name]
+		p, ok := v.picks[r.Name]
+		if !ok {
+			continue // of the other branch
+		}
 		from, to := p.elem, p.elem+1
 		if p.elem < 0 {
 			from, to = 0, r.Alternatives()

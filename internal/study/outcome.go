@@ -13,6 +13,7 @@ import (
 
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/ir"
 )
 
 // analyses checks analysis and claim blocks, and adds the steps that turn
@@ -22,11 +23,11 @@ func (b *builder) analyses() {
 		if a.Of == nil {
 			continue
 		}
-		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: a.Measure, Range: a.Range}
+		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: canonicalMeasure(a.Measure), Range: a.Range}
 		if a.Baseline != nil {
 			out.Baseline = a.Baseline.Name
-			if r := a.Of.Refs["encoder"]; r != nil && !slices.Contains(r.AllTargets(), a.Baseline) {
-				b.add(errorAt(a.Ranges["baseline"], "Baseline not measured", "%s is not among the encoders of %s: add it to the list there.", a.Baseline.Address(), a.Of.Address()))
+			if r := a.Of.Refs[a.Baseline.Type]; r == nil || !slices.Contains(r.AllTargets(), a.Baseline) {
+				b.add(errorAt(a.Ranges["baseline"], "Baseline not measured", "%s is not among the %ss of %s: add it to the list there.", a.Baseline.Address(), a.Baseline.Type, a.Of.Address()))
 			}
 		}
 		b.oneAxisPerRole(a)
@@ -68,30 +69,55 @@ func (b *builder) oneAxisPerRole(a *workflow.Analysis) {
 	}
 }
 
-// measureKnown checks the analysis's measure against what the metric computes,
-// where the metric says so in an argument called measures.
+// measureKnown checks the analysis's measure against what the metrics compute,
+// where they say so in an argument called measures. One of them must compute
+// it; the others may compute something else.
 func (b *builder) measureKnown(a *workflow.Analysis) {
 	if a.Measure == "" || a.Of.Refs["metric"] == nil {
 		return
 	}
+	want := canonicalMeasure(a.Measure)
+	var all, by []string
 	for _, m := range a.Of.Refs["metric"].AllTargets() {
 		for _, in := range b.g.instances(m) {
 			c, ok := b.config(in)
-			list, isList := c.full["measures"].([]any)
-			if !ok || !isList {
-				continue
+			names := measureNames(c)
+			if !ok || names == nil || slices.Contains(names, want) {
+				return
 			}
-			var names []string
-			for _, x := range list {
-				if s, ok := x.(string); ok {
-					names = append(names, s)
-				}
-			}
-			if !slices.Contains(names, a.Measure) {
-				b.add(errorAt(a.Ranges["measure"], "Measure not computed", "%s computes %s, not %q.%s", m.Address(), strings.Join(names, ", "), a.Measure, sdk.DidYouMean(a.Measure, names)))
-			}
+			all, by = append(all, names...), append(by, m.Address())
 		}
 	}
+	if len(by) == 0 {
+		return
+	}
+	all, by = slices.Compact(slices.Sorted(slices.Values(all))), slices.Compact(by)
+	b.add(errorAt(a.Ranges["measure"], "Measure not computed", "%s computes %s, not %q.%s", strings.Join(by, " and "), strings.Join(all, ", "), a.Measure, sdk.DidYouMean(a.Measure, all)))
+}
+
+// measureNames returns what a metric's argument "measures" asks for, as
+// records spell it; nil where there is no such argument.
+func measureNames(c config) []string {
+	list, ok := c.full["measures"].([]any)
+	if !ok {
+		return nil
+	}
+	names := make([]string, 0, len(list))
+	for _, x := range list {
+		if s, ok := x.(string); ok {
+			names = append(names, canonicalMeasure(s))
+		}
+	}
+	return names
+}
+
+// canonicalMeasure returns the spelling that records use. A name that only its
+// metric understands stays as it is.
+func canonicalMeasure(s string) string {
+	if m, err := ir.ParseMeasure(s); err == nil {
+		return m.String()
+	}
+	return s
 }
 
 func exprOf(e *workflow.Estimand) *Expr {
@@ -118,11 +144,29 @@ func (b *builder) results() {
 		runs := make([]any, len(c.Runs))
 		for j, r := range c.Runs {
 			inputs = append(inputs, Input{"values", r.Measure, "values"})
-			runs[j] = map[string]any{"seed": float64(r.Seed), "measure": string(r.Measure.Recipe)}
+			run := map[string]any{"seed": float64(r.Seed), "measure": string(r.Measure.Recipe)}
+			for _, x := range r.Curve {
+				if x.Measure != r.Measure {
+					inputs = append(inputs, Input{"curve", x.Measure, "values"})
+				}
+			}
+			if r.Curve != nil {
+				run["curve"] = curveArgs(r.Curve)
+			}
+			runs[j] = run
 		}
 		cell := map[string]any{
 			"id": string(c.ID), "retrieval": c.Retrieval, "encoder": c.Encoder, "component": c.Component, "task": c.Task, "index": c.Index,
-			"axes": axes, "query_language": c.QueryLanguage, "corpus_language": c.CorpusLanguage, "runs": runs, "queries": string(c.Queries.Recipe),
+			"axes": axes, "query_language": c.QueryLanguage, "corpus_language": c.CorpusLanguage, "runs": runs,
+		}
+		if c.Queries != nil {
+			cell["queries"] = string(c.Queries.Recipe)
+		}
+		if c.Declared != nil {
+			cell["declared"] = c.Declared
+		}
+		if c.Parts != nil {
+			cell["parts"] = partIDs(c)
 		}
 		if c.Mix != nil {
 			cell["mix"], cell["train"] = string(c.Mix.Recipe), string(c.Train.Recipe)
@@ -140,6 +184,28 @@ func (b *builder) results() {
 		Inputs: []Input{{"summary", analyse, "summary"}, {"records", collect, "records"}},
 	}, map[string]any{"name": b.plan.Name, "renderer": b.opts.Report, "components": b.componentsUsed(), "warnings": b.warningTexts()})
 	b.plan.Collect, b.plan.Analyse, b.plan.Report = collect, analyse, report
+}
+
+func curveArgs(points []CurvePoint) []any {
+	out := make([]any, len(points))
+	for i, x := range points {
+		out[i] = map[string]any{"size": float64(x.Size), "measure": string(x.Measure.Recipe)}
+	}
+	return out
+}
+
+// partIDs names the parts of a fuse's cell, and what was declared of them: its
+// own records hold it.
+func partIDs(c *Cell) []any {
+	var out []any
+	for _, p := range c.Parts {
+		part := map[string]any{"id": string(p.ID), "encoder": p.Encoder}
+		if p.Declared != nil {
+			part["declared"] = p.Declared
+		}
+		out = append(out, part)
+	}
+	return out
 }
 
 func analysisArgs(p *Plan) []any {

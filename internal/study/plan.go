@@ -29,16 +29,19 @@ const (
 	StagePool    Stage = "pool"    // queries, corpus, qrels → part pool
 	StageCheck   Stage = "check"   // leakage: pairs, queries, corpus, pools → part leakage
 	StageEncode  Stage = "encode"  // queries or corpus (one language), model → part vectors (.npy)
+	StageJoin    Stage = "join"    // vectors of several languages → part vectors (.npy)
 	StageIndex   Stage = "index"   // vectors → part index (a directory)
 	StageSearch  Stage = "search"  // index, documents, queries, pool → part ranking
-	StageMeasure Stage = "measure" // ranking, pool → part values
+	StageImport  Stage = "import"  // a run file, queries, corpus, pool → part ranking
+	StageFuse    Stage = "fuse"    // rankings, pool → part ranking
+	StageMeasure Stage = "measure" // ranking, pool (queries, corpus) → part values
 	StageCollect Stage = "collect" // values and lineage of all cells → part records
 	StageAnalyse Stage = "analyse" // records → parts summary, claims
 	StageReport  Stage = "report"  // summary, records → part report (a directory)
 )
 
 // Stages lists the stages in plan order.
-var Stages = []Stage{StageLoad, StageMix, StageTrain, StagePool, StageCheck, StageEncode, StageIndex, StageSearch, StageMeasure, StageCollect, StageAnalyse, StageReport}
+var Stages = []Stage{StageLoad, StageMix, StageTrain, StagePool, StageCheck, StageEncode, StageJoin, StageIndex, StageSearch, StageImport, StageFuse, StageMeasure, StageCollect, StageAnalyse, StageReport}
 
 // Plan is everything a study will compute.
 type Plan struct {
@@ -118,7 +121,11 @@ type Step struct {
 	Pool  *Pool      // StagePool
 	Texts *Selection // StageEncode
 	Leak  *Leakage   // StageCheck
-	Depth int        // StageSearch
+	Fuse  *Fusion    // StageFuse
+	Depth int        // StageSearch, StageImport, StageFuse
+
+	// Restrict says that the ranking is of a larger pool than this one.
+	Restrict bool // StageMeasure
 
 	Inputs []Input
 	After  []*Step // must have succeeded before; not part of the digest
@@ -126,7 +133,8 @@ type Step struct {
 	Weight float64 // rough cost, in any unit, for progress
 }
 
-// SourceDigest is one file a loader reads. Path is not part of any digest.
+// SourceDigest is one file that a component, or an import, reads. Path is not
+// part of any digest.
 type SourceDigest struct {
 	Name   string     `json:"name"`
 	Digest cas.Digest `json:"digest"`
@@ -148,10 +156,11 @@ type Mixture struct {
 }
 
 // Pool says which candidates a task searches. Inputs: queries, corpus, qrels.
+// A language is one code, or several joined by collection.JoinLanguages.
 type Pool struct {
 	QueryLanguage  string `json:"query_language"`
 	CorpusLanguage string `json:"corpus_language"`
-	Size           int    `json:"size"`    // candidates, gold included; 0: the whole corpus
+	Size           int    `json:"size"`    // candidates over all languages, gold included; 0: the whole corpus
 	Queries        int    `json:"queries"` // 0: all
 	Seed           int64  `json:"seed"`
 }
@@ -170,11 +179,50 @@ type Leakage struct {
 	Mode string `json:"mode"` // error, warn
 }
 
-// Cell is one retrieval instance: what one row of the results is about.
+// The methods of a fusion and the ways to make scores comparable.
+const (
+	FuseRRF      = "rrf"      // reciprocal ranks
+	FuseWeighted = "weighted" // a weighted sum of scores
+
+	NormaliseNone   = "none"
+	NormaliseMinMax = "minmax"
+	NormaliseZScore = "zscore"
+	NormaliseRank   = "rank"
+)
+
+// Fusion says how rankings become one. Inputs: "ranking" (one per part, in
+// order), "pool".
+type Fusion struct {
+	Method    string    `json:"method"`
+	K         float64   `json:"k,omitempty"`         // of reciprocal ranks
+	Normalise string    `json:"normalise,omitempty"` // of a weighted sum
+	Weights   []float64 `json:"weights"`             // one per part
+}
+
+// Declared is what the author of a study says of a run that was made
+// elsewhere. Nil means that nothing was said.
+type Declared struct {
+	Params         *int64    `json:"params,omitempty"`
+	ParamsNonEmbed *int64    `json:"params_non_embedding,omitempty"`
+	Training       *[]string `json:"training_languages,omitempty"` // sorted
+	Pretraining    *[]string `json:"pretraining,omitempty"`        // sorted
+	Tag            string    `json:"tag,omitempty"`                // of the run, where another than the file's is wanted
+}
+
+// RunFile is what a plan knows of a file with a run.
+type RunFile struct {
+	Digest  cas.Digest // of the file as it lies
+	Queries []string   // ids, sorted
+}
+
+// Cell is one retrieval or fuse instance: what one row of the results is about.
+//
+// Its rankings come from an encoder (Queries is set), from a file (Declared) or
+// from other cells (Parts).
 type Cell struct {
 	ID             cas.Digest
-	Retrieval      string
-	Encoder        string // the block's name
+	Retrieval      string // the block's name
+	Encoder        string // the block's name; that of the run, or of the fuse with the alternatives of its parts
 	Component      string
 	Task           string
 	Index          string
@@ -185,21 +233,32 @@ type Cell struct {
 	PoolSize       int
 	Runs           []CellRun // one per pool seed
 	Mix, Train     *Step     // nil when the encoder is not trained
-	Queries        *Step     // the encode step of the queries: its record has the EncoderInfo
+	Queries        *Step     // the encode step of the queries: its record has the EncoderInfo; nil where nothing is encoded
+	Declared       *Declared // of a run; nil otherwise
+	Parts          []*Cell   // of a fuse, in order; nil otherwise
 }
 
-// CellRun is what a cell computes for one pool seed.
+// CellRun is what a cell computes for one pool seed. Search is the step that
+// gives the ranking: a search, an import or a fusion.
 type CellRun struct {
 	Seed                  int64
 	Pool, Search, Measure *Step
+	Curve                 []CurvePoint // by ascending size; nil where there is no curve
+}
+
+// CurvePoint is what a cell measures at one pool size: the ranking of the full
+// pool, restricted to the candidates of the pool that a task of this size has.
+type CurvePoint struct {
+	Size          int
+	Pool, Measure *Step
 }
 
 // Analysis is one analysis block.
 type Analysis struct {
 	Name      string
-	Retrieval string
+	Retrieval string // or fuse
 	Measure   string
-	Baseline  string // encoder block name; ""
+	Baseline  string // name of an encoder or a run; ""
 	Range     hcl.Range
 }
 
@@ -238,6 +297,8 @@ type Catalog interface {
 	Validate(ctx context.Context, c Component, config, train []byte) (sdk.Diagnostics, error)
 	// Sources lists and hashes the files a loader will read.
 	Sources(ctx context.Context, c Component, config []byte) ([]SourceDigest, error)
+	// Run reads a file with a run.
+	Run(ctx context.Context, path string) (*RunFile, error)
 	// Inspect returns what the loader's collection holds. recipe is that of
 	// the load step: results are cached under it.
 	Inspect(ctx context.Context, c Component, config []byte, recipe cas.Digest) (*sdk.Inspection, error)

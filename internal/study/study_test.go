@@ -2,7 +2,9 @@ package study_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -80,6 +82,27 @@ func (w *world) Sources(_ context.Context, _ study.Component, config []byte) ([]
 		return nil, fmt.Errorf("there is no directory %q", "missing")
 	}
 	return []study.SourceDigest{{Name: "eng.jsonl", Digest: cas.Sum([]byte("eng")), Path: "/somewhere/eng.jsonl"}}, nil
+}
+
+// Run knows files by their names: their contents are of no matter to a plan.
+func (w *world) Run(_ context.Context, path string) (*study.RunFile, error) {
+	f := &study.RunFile{Digest: cas.Sum([]byte(filepath.Base(path)))}
+	switch {
+	case strings.Contains(path, "missing"):
+		return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+	case strings.Contains(path, "broken"):
+		return nil, errors.New("broken.trec:3: want 6 fields (query, iteration, document, rank, score, tag), got 4")
+	case strings.Contains(path, "foreign"):
+		f.Queries = []string{"1", "2", "3", "4"}
+		return f, nil
+	}
+	for _, l := range w.languages {
+		for i := range w.test {
+			f.Queries = append(f.Queries, fmt.Sprintf("%s/qtest%d", l, i))
+		}
+	}
+	slices.Sort(f.Queries)
+	return f, nil
 }
 
 func (w *world) Inspect(_ context.Context, _ study.Component, config []byte, _ cas.Digest) (*sdk.Inspection, error) {

@@ -300,6 +300,14 @@ func (u *UI) what(t tally) string {
 		} else {
 			parts = append(parts, "the whole corpus")
 		}
+		if several := distinct(t.steps, func(s *study.Step) string {
+			if strings.Contains(s.Pool.CorpusLanguage, "+") {
+				return s.Pool.CorpusLanguage
+			}
+			return ""
+		}); len(several) > 0 {
+			parts = append(parts, "in "+listed(several, 2, e))
+		}
 	case study.StageCheck:
 		parts = append(parts, "training pairs against test queries and their answers")
 	case study.StageEncode:
@@ -321,6 +329,17 @@ func (u *UI) what(t tally) string {
 				parts = append(parts, what+" in "+count(len(langs), "language"))
 			}
 		}
+	case study.StageJoin:
+		var langs []string
+		for _, s := range t.steps {
+			for _, in := range s.Inputs {
+				if in.Step.Texts != nil {
+					langs = append(langs, in.Step.Texts.Language)
+				}
+			}
+		}
+		slices.Sort(langs)
+		parts = append(parts, "vectors in "+count(len(slices.Compact(langs)), "language")+" as one matrix")
 	case study.StageIndex:
 		parts = append(parts, listed(slices.Sorted(maps.Keys(components)), 3, e))
 	case study.StageSearch:
@@ -336,6 +355,14 @@ func (u *UI) what(t tally) string {
 			parts = append(parts, q.of("query")+" each")
 		}
 		parts = append(parts, "depth "+span(t.steps, func(s *study.Step) int { return s.Depth }).String())
+	case study.StageImport:
+		parts = append(parts, listed(names, 4, e))
+		files := distinct(t.steps, func(s *study.Step) string { return string(s.Sources[0].Digest) })
+		parts = append(parts, count(len(files), "file"), "depth "+span(t.steps, func(s *study.Step) int { return s.Depth }).String())
+	case study.StageFuse:
+		parts = append(parts, listed(names, 4, e))
+		parts = append(parts, listed(distinct(t.steps, func(s *study.Step) string { return s.Fuse.Method }), 2, e))
+		parts = append(parts, "of "+span(t.steps, func(s *study.Step) int { return len(s.Inputs) - 1 }).of("ranking"))
 	case study.StageMeasure:
 		if m := measures(t.steps); len(m) > 0 {
 			parts = append(parts, listed(m, 5, e))

@@ -360,10 +360,14 @@ func (w *Workflow) constant(attr *hclsyntax.Attribute, what string) (cty.Value, 
 func (w *Workflow) declareBlock(b *hclsyntax.Block, spec blockSpec) hcl.Diagnostics {
 	out := &Block{Type: b.Type, Body: b.Body, Range: b.DefRange(), Args: map[string]*Arg{}, Refs: map[string]*Ref{}}
 	switch {
-	case spec.component && len(b.Labels) == 2:
+	case spec.formats != nil && len(b.Labels) == 2 && !slices.Contains(spec.formats, b.Labels[0]):
+		return hcl.Diagnostics{diag(b.LabelRanges[0], "Unknown format", "%s knows the formats %s; got %q.%s", b.Type, strings.Join(spec.formats, ", "), b.Labels[0], sdk.DidYouMean(b.Labels[0], spec.formats))}
+	case spec.twoLabels() && len(b.Labels) == 2:
 		out.Component, out.Name = b.Labels[0], b.Labels[1]
-	case !spec.component && len(b.Labels) == 1:
+	case !spec.twoLabels() && len(b.Labels) == 1:
 		out.Name = b.Labels[0]
+	case spec.formats != nil:
+		return hcl.Diagnostics{diag(out.Range, "Wrong labels", `%s takes two labels: the format and your name for it, as in %s "%s" "mine".`, b.Type, b.Type, spec.formats[0])}
 	case spec.component:
 		return hcl.Diagnostics{diag(out.Range, "Wrong labels", `%s takes two labels: the component and your name for it, as in %s "%s" "mine".`, b.Type, b.Type, exampleComponent[b.Type])}
 	default:
@@ -375,9 +379,21 @@ func (w *Workflow) declareBlock(b *hclsyntax.Block, spec blockSpec) hcl.Diagnost
 	if old, ok := w.blocks[out.Address()]; ok {
 		return hcl.Diagnostics{diag(out.Range, "Name used twice", "%s is already defined at %s.", out.Address(), place(old.Range))}
 	}
+	// The name is all that a record has of these.
+	for _, like := range sameColumn[b.Type] {
+		if old, ok := w.blocks[like+"."+out.Name]; ok {
+			return hcl.Diagnostics{diag(out.Range, "Name used twice", "%s at %s has the same name: records could not tell them apart.", old.Address(), place(old.Range))}
+		}
+	}
 	w.blocks[out.Address()] = out
 	w.Blocks = append(w.Blocks, out)
 	return nil
+}
+
+// sameColumn lists the types of block whose names stand in one column of the
+// records.
+var sameColumn = map[string][]string{
+	"retrieval": {"fuse"}, "encoder": {"run", "fuse"}, "run": {"encoder", "fuse"}, "fuse": {"retrieval", "encoder", "run"},
 }
 
 var exampleComponent = map[string]string{"loader": "faq", "encoder": "subword", "index": "flat", "metric": "ir"}
@@ -407,6 +423,9 @@ func (w *Workflow) readBlock(b *Block, spec blockSpec) (args []*Arg, diags hcl.D
 	if d := missingArgs(b.Title(), b.Range, b.Body, spec.args); d != nil {
 		diags = append(diags, d)
 	}
+	if b.Type == "retrieval" {
+		diags = append(diags, systems(b)...)
+	}
 	for _, n := range b.Body.Blocks {
 		if b.Type != "encoder" || n.Type != "train" {
 			detail := "Blocks of type %q are not expected here.%s"
@@ -432,6 +451,28 @@ func (w *Workflow) readBlock(b *Block, spec blockSpec) (args []*Arg, diags hcl.D
 		args, diags = append(args, a...), append(diags, d...)
 	}
 	return args, diags
+}
+
+// systems checks that a retrieval says where its rankings come from: encoders
+// with an index, runs that exist already, or both beside one another.
+func systems(b *Block) hcl.Diagnostics {
+	has := func(name string) bool { _, ok := b.Body.Attributes[name]; return ok }
+	at := func(name string) hcl.Range { return b.Body.Attributes[name].NameRange }
+	switch {
+	case has("encoder") && !has("index"):
+		return hcl.Diagnostics{diag(b.Range, "Missing required argument", `%s needs the argument "index": what searches the vectors of its encoder.`, b.Title())}
+	case has("encoder"):
+	case has("index") && has("run"):
+		return hcl.Diagnostics{diag(at("index"), "Unused argument", `A run is a ranking already: nothing is searched. Leave "index" out, or add the encoder whose vectors it is to search.`)}
+	case has("index"):
+		return hcl.Diagnostics{diag(b.Range, "Missing required argument", `%s needs the argument "encoder": what makes the vectors that its index searches.`, b.Title())}
+	case !has("run"):
+		return hcl.Diagnostics{diag(b.Range, "Missing required arguments", `%s needs the arguments "encoder" and "index", or "run": a ranking that exists already.`, b.Title())}
+	}
+	if !has("encoder") && has("leakage") {
+		return hcl.Diagnostics{diag(at("leakage"), "Unused argument", "What a run was trained on is not known here, so nothing can be checked for leakage.")}
+	}
+	return nil
 }
 
 func (w *Workflow) readAnalysis(b *hclsyntax.Block) hcl.Diagnostics {

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -123,7 +124,7 @@ func (w *Workflow) newRef(name string, spec argSpec, expr hclsyntax.Expression, 
 			}
 			return &refExpr{block: b, rng: x.Range()}
 		}
-		diags = append(diags, diag(x.Range(), "Not a reference", "%q wants a reference to %s, such as %s.NAME, or a list of these. References are opaque: templates, functions, for and splat do not make them.", name, article(spec.ref), spec.ref))
+		diags = append(diags, diag(x.Range(), "Not a reference", "%q wants a reference to %s, such as %s.NAME, or a list of these. References are opaque: templates, functions, for and splat do not make them.", name, articles(spec.ref), firstKind(spec.ref)))
 		return nil
 	}
 	x := expr
@@ -155,30 +156,45 @@ func (w *Workflow) newRef(name string, spec argSpec, expr hclsyntax.Expression, 
 
 func (w *Workflow) lookup(t hcl.Traversal, rng hcl.Range, want, arg string) (*Block, *hcl.Diagnostic) {
 	root := t.RootName()
-	if root != want {
+	kinds := strings.Split(want, "|")
+	if !slices.Contains(kinds, root) {
 		if slices.Contains(referable, root) {
-			return nil, diag(rng, "Wrong kind of reference", "%q wants %s; %s is %s.", arg, article(want), traversalText(t), article(root))
+			return nil, diag(rng, "Wrong kind of reference", "%q wants %s; %s is %s.", arg, articles(want), traversalText(t), article(root))
 		}
-		return nil, diag(rng, "Not a reference", "%q wants a reference to %s, such as %s.NAME.%s", arg, article(want), want, sdk.DidYouMean(root, []string{want}))
+		return nil, diag(rng, "Not a reference", "%q wants a reference to %s, such as %s.NAME.%s", arg, articles(want), firstKind(want), sdk.DidYouMean(root, kinds))
 	}
 	name, ok := secondName(t)
 	if !ok {
-		return nil, diag(rng, "Incomplete reference", "Write the name after %q, as in %s.NAME.", want+".", want)
+		return nil, diag(rng, "Incomplete reference", "Write the name after %q, as in %s.NAME.", root+".", root)
 	}
 	if len(t) > 2 {
 		return nil, w.misplacedReference(t, rng)
 	}
-	b := w.blocks[want+"."+name]
+	b := w.blocks[root+"."+name]
 	if b == nil {
 		var names []string
 		for _, o := range w.Blocks {
-			if o.Type == want {
+			if o.Type == root {
 				names = append(names, o.Name)
 			}
 		}
-		return nil, diag(rng, "Unknown "+want, "There is no %s named %q.%s", want, name, sdk.DidYouMean(name, names))
+		return nil, diag(rng, "Unknown "+root, "There is no %s named %q.%s", root, name, sdk.DidYouMean(name, names))
 	}
 	return b, nil
+}
+
+// articles names the kinds of a reference: "a retrieval or a fuse".
+func articles(kinds string) string {
+	list := strings.Split(kinds, "|")
+	for i := range list {
+		list[i] = article(list[i])
+	}
+	return strings.Join(list, " or ")
+}
+
+func firstKind(kinds string) string {
+	first, _, _ := strings.Cut(kinds, "|")
+	return first
 }
 
 func article(noun string) string {

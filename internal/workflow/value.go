@@ -64,7 +64,7 @@ func number(b *big.Float) (float64, error) {
 		return 0, fmt.Errorf("the number %s is too large", b.Text('g', 10))
 	}
 	if b.IsInt() && (acc != big.Exact || math.Abs(f) > 1<<53) {
-		return 0, fmt.Errorf("the whole number %s is beyond 2^53: not every plugin can hold it exactly; write it as a string", b.Text('f', 0))
+		return 0, fmt.Errorf("the whole number %s is beyond 2^53, so not every plugin could hold it exactly; write a smaller one, or a string where a text is wanted", b.Text('f', 0))
 	}
 	if f == 0 {
 		f = 0 // −0 is 0

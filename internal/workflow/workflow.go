@@ -87,10 +87,10 @@ const (
 var roles = []string{RoleSize, RoleDiversity, RoleBudget, RoleDraw, RoleTarget, RoleFactor}
 
 // Block is a block that has instances: a loader, a mixture, an encoder, a
-// task, an index, a metric or a retrieval.
+// task, an index, a metric, a run, a retrieval or a fuse.
 type Block struct {
 	Type      string
-	Component string // label 1 of component blocks; "" for mixture, task, retrieval
+	Component string // label 1 of component blocks, and the format of a run; "" for mixture, task, retrieval, fuse
 	Name      string
 	Args      map[string]*Arg // plain arguments, `when` left out
 	Refs      map[string]*Ref // reference-typed arguments
@@ -114,9 +114,9 @@ func (b *Block) Title() string {
 // Analysis is an analysis block.
 type Analysis struct {
 	Name     string
-	Of       *Block // a retrieval
+	Of       *Block // a retrieval or a fuse
 	Measure  string
-	Baseline *Block // an encoder; nil
+	Baseline *Block // an encoder or a run; nil
 	Ranges   map[string]hcl.Range
 	Range    hcl.Range
 }

@@ -52,7 +52,7 @@ retrieval "r" {
   metric  = metric.quality
 }
 retrival "s" {} # want "Unsupported block type" "Did you mean"
-fuse "f" {} # want "Reserved block"
+rerank "f" {} # want "Reserved block"
 study "x" { # want "Unexpected label" "study takes no label"
   title = "T"
 }
