@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/study"
 )
@@ -23,6 +24,32 @@ type cellFacts struct {
 	Values  []cas.Digest   `json:"values"`
 	Runs    []output       `json:"runs"`
 	missing bool
+
+	// Where queries are in several languages: the pools, which say in which,
+	// and the exposure of each language.
+	Pools     []output          `json:"pools,omitempty"`
+	Exposures map[string]string `json:"exposures,omitempty"`
+	// Curve has the points of each seed, where there is a curve.
+	Curve [][]curveFacts `json:"curve,omitempty"`
+}
+
+// curveFacts is a point of a curve: the values at one pool size.
+type curveFacts struct {
+	Size   int32      `json:"size"`
+	Values cas.Digest `json:"values"`
+}
+
+// points returns the points of a curve. Those whose steps have failed are left
+// out and counted. r.mu is held.
+func (r *run) points(x study.CellRun) (points []curveFacts, missing int) {
+	for _, p := range x.Curve {
+		if m := r.node(p.Measure); m != nil && m.rec != nil {
+			points = append(points, curveFacts{int32(p.Size), m.rec.Outputs[partValues].Digest})
+		} else {
+			missing++
+		}
+	}
+	return points, missing
 }
 
 // collectFacts returns what enters the action of the collect step beside the
@@ -45,7 +72,7 @@ func (r *run) cells() ([]cellFacts, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var out []cellFacts
-	missing := 0
+	missing, lost := 0, 0
 	origins := map[[3]*study.Step]*origin{}
 	for _, c := range r.plan.Cells {
 		f := cellFacts{Cell: results.Record{
@@ -61,6 +88,14 @@ func (r *run) cells() ([]cellFacts, error) {
 			f.Seeds = append(f.Seeds, x.Seed)
 			f.Values = append(f.Values, m.rec.Outputs[partValues].Digest)
 			f.Runs = append(f.Runs, s.rec.Outputs[partRun])
+			if p := r.node(x.Pool); p != nil && p.rec != nil && len(collection.SplitLanguages(c.QueryLanguage)) > 1 {
+				f.Pools = append(f.Pools, p.rec.Outputs[partPool])
+			}
+			if x.Curve != nil {
+				points, n := r.points(x)
+				f.Curve = append(f.Curve, points)
+				lost += n
+			}
 		}
 		if f.missing || !r.described(c) {
 			missing++
@@ -77,12 +112,18 @@ func (r *run) cells() ([]cellFacts, error) {
 		}
 		f.Cell.Lineage = o.lin
 		f.Cell.Exposure = o.exposure(c.QueryLanguage)
+		if f.Pools != nil {
+			f.Exposures = map[string]string{}
+			for _, lang := range collection.SplitLanguages(c.QueryLanguage) {
+				f.Exposures[lang] = o.exposure(lang)
+			}
+		}
 		if f.Cell.PoolSize == 0 {
 			f.Cell.PoolSize = r.poolSize(c)
 		}
 		out = append(out, f)
 	}
-	r.missing = missing
+	r.missing, r.lostPoints = missing, lost
 	return out, nil
 }
 
@@ -108,7 +149,16 @@ type noteFile struct {
 
 const notesFormat = "xlrun.notes/1"
 
-func (r *run) noteFile() noteFile { return noteFile{notesFormat, r.gatherNotes(), r.gatherChecks()} }
+func (r *run) noteFile() noteFile {
+	notes := r.gatherNotes()
+	r.mu.Lock()
+	lost := r.lostPoints
+	r.mu.Unlock()
+	if lost > 0 {
+		notes = append(notes, Note{Stage: study.StageCollect, What: "points of curves that are missing because their measures failed", Count: lost, Steps: 1})
+	}
+	return noteFile{notesFormat, notes, r.gatherChecks()}
+}
 
 // readNotes reads the part "notes" of collected records.
 func (r *run) readNotes(o output) (noteFile, error) {
@@ -215,19 +265,8 @@ func collect(ctx context.Context, j *job) (*result, error) {
 	for i, c := range cells {
 		rec := c.Cell
 		for k, d := range c.Values {
-			if err := ctx.Err(); err != nil {
+			if err := j.writeRecords(ctx, w, c, k, c.Cell.PoolSize, d); err != nil {
 				return nil, err
-			}
-			rows, err := j.r.values(output{Digest: d})
-			if err != nil {
-				return nil, err
-			}
-			rec.PoolSeed = c.Seeds[k]
-			for _, row := range rows {
-				rec.QueryID, rec.Measure, rec.Value, rec.Rank = row.QueryID, row.Measure, row.Value, row.Rank
-				if err := w.Write(rec); err != nil {
-					return nil, err
-				}
 			}
 			// Cells that compute the same have one id, and one run: those of
 			// two retrievals that share a baseline, say.
@@ -257,8 +296,78 @@ func collect(ctx context.Context, j *job) (*result, error) {
 		return nil, err
 	}
 	res.outputs[partRuns] = output{Digest: d, Size: size, Dir: true}
+	if err := j.collectCurve(ctx, res, cells, axes); err != nil {
+		return nil, err
+	}
 	res.outputs[partNotes], err = j.putJSON(j.r.noteFile())
 	return res, err
+}
+
+// writeRecords writes the records of a cell for its k-th seed at one pool size.
+func (j *job) writeRecords(ctx context.Context, w *results.Writer[results.Record], c cellFacts, k int, size int32, values cas.Digest) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	rows, err := j.r.values(output{Digest: values})
+	if err != nil {
+		return err
+	}
+	rec := c.Cell
+	rec.PoolSeed, rec.PoolSize = c.Seeds[k], size
+	var language map[string]string // of a query, where there are several
+	if c.Pools != nil {
+		p, err := j.r.pool(c.Pools[k])
+		if err != nil {
+			return err
+		}
+		language = make(map[string]string, len(p.QueryIDs))
+		for i, id := range p.QueryIDs {
+			language[id] = p.QueryLanguages[i]
+		}
+	}
+	for _, row := range rows {
+		rec.QueryID, rec.Measure, rec.Value, rec.Rank = row.QueryID, row.Measure, row.Value, row.Rank
+		if language != nil {
+			rec.QueryLanguage = language[row.QueryID]
+			rec.Exposure = c.Exposures[rec.QueryLanguage]
+		}
+		if err := w.Write(rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// collectCurve adds the part "curve": the records of all points of curves, by
+// cell, seed and ascending pool size. Without a curve there is no such part.
+func (j *job) collectCurve(ctx context.Context, res *result, cells []cellFacts, axes []string) error {
+	if !slices.ContainsFunc(cells, func(c cellFacts) bool { return c.Curve != nil }) {
+		return nil
+	}
+	file, err := j.r.store.Create()
+	if err != nil {
+		return err
+	}
+	defer file.Discard()
+	w, err := results.NewRecordWriter(file, axes)
+	if err != nil {
+		return err
+	}
+	for _, c := range cells {
+		for k, points := range c.Curve {
+			for _, p := range points {
+				if err := j.writeRecords(ctx, w, c, k, p.Size, p.Values); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if err := w.Close(); err != nil {
+		return err
+	}
+	d, size, err := file.Commit()
+	res.outputs[partCurve] = output{Digest: d, Size: size}
+	return err
 }
 
 func (r *run) missingCells() int {
@@ -275,6 +384,9 @@ func (r *run) findings() (Findings, error) {
 		return in, errNoRecords
 	}
 	in.Records = r.store.Path(c.Outputs[partRecords].Digest)
+	if o, ok := c.Outputs[partCurve]; ok {
+		in.Curve = r.store.Path(o.Digest)
+	}
 	in.Missing = c.Meta.Missing
 	f, err := r.readNotes(c.Outputs[partNotes])
 	if err != nil {

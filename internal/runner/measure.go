@@ -1,15 +1,18 @@
 package runner
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/pluginhost"
 	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/sdk"
 )
 
@@ -29,6 +32,9 @@ func measure(ctx context.Context, j *job) (*result, error) {
 	p, err := j.r.pool(o)
 	if err != nil {
 		return nil, err
+	}
+	if j.step.Restrict {
+		ranking = p.restrict(ranking)
 	}
 	at := make(map[string]int, len(p.QueryIDs)) // query id to place in the pool
 	for i, id := range p.QueryIDs {
@@ -78,6 +84,12 @@ func measure(ctx context.Context, j *job) (*result, error) {
 			remarks.said.add(x)
 		}
 	}
+	notes := remarks.notes(measures, len(p.QueryIDs))
+	if cut, err := j.cutOff(measures, p, ranking); err != nil {
+		return nil, err
+	} else if cut != nil {
+		notes = append(notes, *cut)
+	}
 	b, err := results.EncodeValues(rows)
 	if err != nil {
 		return nil, err
@@ -90,7 +102,68 @@ func measure(ctx context.Context, j *job) (*result, error) {
 	// metric reads it again.
 	j.r.rankings.remove("ranking " + string(from.Digest))
 	j.r.cache.put("values "+string(values.Digest), rows, int64(len(rows))*48)
-	return &result{outputs: map[string]output{partValues: values}, meta: meta{Notes: remarks.notes(measures, len(p.QueryIDs))}, stats: st}, nil
+	return &result{outputs: map[string]output{partValues: values}, meta: meta{Notes: notes}, stats: st}, nil
+}
+
+// restrict returns the hits that are in the pool, of a ranking of a larger one.
+// Scores do not depend on the pool: this is the ranking of the pool itself, as
+// far as the other one goes.
+func (p *poolFile) restrict(ranking []results.Ranked) []results.Ranked {
+	in := make(map[string]struct{}, len(p.DocumentIDs))
+	for _, id := range p.DocumentIDs {
+		in[id] = struct{}{}
+	}
+	out := make([]results.Ranked, 0, min(len(ranking), len(p.QueryIDs)*len(p.DocumentIDs)))
+	for _, h := range ranking {
+		if _, ok := in[h.DocumentID]; ok {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// cutOff refuses rankings that end above the cutoff of a measure although there
+// are more candidates: the plan does where it knows the measures, which some
+// metrics tell only when they run. It notes where measures of whole rankings
+// get a part of them, and where a restricted ranking lacks what a search of the
+// smaller pool would have found.
+func (j *job) cutOff(measures []string, p *poolFile, ranking []results.Ranked) (*note, error) {
+	var depth int
+	for _, in := range j.step.Inputs {
+		if in.Role == partRanking {
+			depth = in.Step.Depth
+		}
+	}
+	deepest, who, whole := study.Cutoffs(measures)
+	if len(whole) > 0 {
+		deepest = len(p.DocumentIDs)
+	}
+	if j.step.Restrict {
+		need, have := min(deepest, len(p.DocumentIDs)), map[string]int{}
+		for _, h := range ranking {
+			have[h.QueryID]++
+		}
+		short := 0
+		for _, id := range p.QueryIDs {
+			if have[id] < need {
+				short++
+			}
+		}
+		if short == 0 {
+			return nil, nil
+		}
+		return &note{What: "rankings that lack candidates of a smaller pool: a search of that pool might find them", Count: short}, nil
+	}
+	switch {
+	case depth == 0 || depth >= len(p.DocumentIDs):
+	case len(whole) > 0:
+		if !bytes.Contains(j.step.Config, []byte(`"measures"`)) { // the plan has warned otherwise
+			return &note{What: fmt.Sprintf("rankings cut off at depth %d of %d candidates, which %s look at as a whole", depth, len(p.DocumentIDs), strings.Join(whole, ", ")), Count: len(p.QueryIDs)}, nil
+		}
+	case deepest > depth:
+		return nil, blame(pluginhost.FaultInput, "%s looks at %d ranks, and rankings end at depth %d of %d candidates: set depth = %d or more", who, deepest, depth, len(p.DocumentIDs), min(deepest, len(p.DocumentIDs)))
+	}
+	return nil, nil
 }
 
 // judgedQueries yields the queries of a pool with their judgments and rankings.

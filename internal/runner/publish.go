@@ -36,7 +36,7 @@ const (
 // contents says what a generation holds, so that an equal one is not laid out
 // again.
 type contents struct {
-	Records, Runs, Summary, Claims, Report cas.Digest
+	Records, Runs, Curve, Summary, Claims, Report cas.Digest
 }
 
 // publish lays the results out and returns their directory; "" where there is
@@ -46,7 +46,7 @@ func (r *run) publish(out *Outcome) (string, error) {
 	if c == nil {
 		return "", nil
 	}
-	want := contents{Records: c.Outputs[partRecords].Digest, Runs: c.Outputs[partRuns].Digest}
+	want := contents{Records: c.Outputs[partRecords].Digest, Runs: c.Outputs[partRuns].Digest, Curve: c.Outputs[partCurve].Digest}
 	if a := r.record(r.plan.Analyse); a != nil {
 		want.Summary, want.Claims = a.Outputs[partSummary].Digest, a.Outputs[partClaims].Digest
 	}
@@ -108,7 +108,7 @@ func (c contents) files(store *cas.Store) ([]laid, error) {
 		out = append(out, laid{path, d, size, size > cas.CopySize})
 		return err
 	}
-	if err := errors.Join(add("records.parquet", c.Records), add("summary.json", c.Summary), add("claims.json", c.Claims)); err != nil {
+	if err := errors.Join(add("records.parquet", c.Records), add("curve.parquet", c.Curve), add("summary.json", c.Summary), add("claims.json", c.Claims)); err != nil {
 		return nil, err
 	}
 	for _, x := range []struct {
@@ -213,7 +213,7 @@ func (r *run) layOut(want contents, journal []byte) (string, error) {
 	for _, f := range []struct {
 		name   string
 		digest cas.Digest
-	}{{"records.parquet", want.Records}, {"summary.json", want.Summary}, {"claims.json", want.Claims}} {
+	}{{"records.parquet", want.Records}, {"curve.parquet", want.Curve}, {"summary.json", want.Summary}, {"claims.json", want.Claims}} {
 		if f.digest == "" {
 			continue
 		}

@@ -30,7 +30,8 @@ const (
 	partRun     = "run" // the ranking as a gzipped TREC run
 	partValues  = "values"
 	partRecords = "records"
-	partRuns    = "runs" // a directory: the TREC runs of all cells
+	partCurve   = "curve" // records at smaller pools, from the same rankings
+	partRuns    = "runs"  // a directory: the TREC runs of all cells
 	partNotes   = "notes"
 	partSummary = "summary"
 	partClaims  = "claims"

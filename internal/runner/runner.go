@@ -70,6 +70,7 @@ type Findings struct {
 	Records string // path of records.parquet
 	Summary string // path of summary.json; Report only
 	Claims  string // path of claims.json; Report only
+	Curve   string // path of curve.parquet; "" where no cell has a curve
 	Notes   []Note // what is worth a footnote
 	Checks  []Check
 

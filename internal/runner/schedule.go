@@ -72,19 +72,20 @@ type run struct {
 	nodes []*node
 	index map[*study.Step]*node
 
-	mu      sync.Mutex
-	wake    *sync.Cond
-	queue   queue
-	open    int // nodes waiting, ready or running
-	openOf  map[study.Stage]int
-	busy    int // workers at work
-	flights map[cas.Digest]*flight
-	made    map[cas.Digest]*record // actions that have a result in this run
-	stop    error                  // what ends the run early
-	strict  bool                   // also steps in the store wait for what they need
-	retried int
-	missing int
-	notes   []Note
+	mu         sync.Mutex
+	wake       *sync.Cond
+	queue      queue
+	open       int // nodes waiting, ready or running
+	openOf     map[study.Stage]int
+	busy       int // workers at work
+	flights    map[cas.Digest]*flight
+	made       map[cas.Digest]*record // actions that have a result in this run
+	stop       error                  // what ends the run early
+	strict     bool                   // also steps in the store wait for what they need
+	retried    int
+	missing    int
+	lostPoints int // of curves, because their steps have failed
+	notes      []Note
 
 	unusable []*node // those whose stored result is damaged, or of another xlrun
 

@@ -478,6 +478,8 @@ type poolFile struct {
 	DocumentRows []int32    `json:"document_rows"`
 	DocumentIDs  []string   `json:"document_ids"`
 	Qrels        [][][2]int `json:"qrels"` // per query: document row, relevance
+
+	QueryLanguages []string `json:"query_languages,omitempty"` // of the queries, where there are several
 }
 
 const poolFormat = "xlrun.pool/1"
@@ -492,9 +494,13 @@ func pool(_ context.Context, j *job) (*result, error) {
 		return nil, inputError{err}
 	}
 	queries, docs := collection.OfLanguage(t.Queries, j.step.Pool.QueryLanguage), collection.OfLanguage(t.Documents, j.step.Pool.CorpusLanguage)
+	several := len(collection.SplitLanguages(j.step.Pool.QueryLanguage)) > 1
 	f := poolFile{Format: poolFormat, QueryRows: p.QueryRows, DocumentRows: p.DocRows}
 	for i, row := range p.QueryRows {
 		f.QueryIDs = append(f.QueryIDs, queries[row].ID)
+		if several {
+			f.QueryLanguages = append(f.QueryLanguages, queries[row].Language)
+		}
 		q := [][2]int{}
 		for _, g := range p.Qrels[i] {
 			q = append(q, [2]int{int(g.Doc), g.Relevance})
@@ -574,7 +580,8 @@ func (r *run) pool(o output) (*poolFile, error) {
 		if err := json.NewDecoder(bytes.NewReader(b)).Decode(&f); err != nil {
 			return nil, 0, r.unreadable(o, fmt.Errorf("read a pool: %w", err))
 		}
-		if f.Format != poolFormat || len(f.QueryIDs) != len(f.QueryRows) || len(f.Qrels) != len(f.QueryRows) || len(f.DocumentIDs) != len(f.DocumentRows) {
+		if f.Format != poolFormat || len(f.QueryIDs) != len(f.QueryRows) || len(f.Qrels) != len(f.QueryRows) || len(f.DocumentIDs) != len(f.DocumentRows) ||
+			f.QueryLanguages != nil && len(f.QueryLanguages) != len(f.QueryRows) {
 			return nil, 0, r.unreadable(o, errors.New("read a pool: its lists do not fit together"))
 		}
 		return &f, 4 * o.Size, nil

@@ -113,10 +113,10 @@ func (b *builder) candidates(pool *Step) int {
 	return 0
 }
 
-// cutoffs reads from the names of measures how far down a ranking they look:
+// Cutoffs reads from the names of measures how far down a ranking they look:
 // the largest cutoff and who has it, and those that look at all of it. Names
 // that only their metric understands are left out.
-func cutoffs(names []string) (deepest int, who string, whole []string) {
+func Cutoffs(names []string) (deepest int, who string, whole []string) {
 	for _, name := range names {
 		m, err := ir.ParseMeasure(name)
 		if err != nil {
@@ -149,7 +149,7 @@ func (b *builder) deepEnough(in *instance, metric config, pool, ranking *Step) {
 	h := &hostArgs{b: in.block, p: in.point}
 	rng := h.rng("depth")
 	set := fmt.Sprintf("Set depth = %d", full)
-	deepest, who, whole := cutoffs(measureNames(metric))
+	deepest, who, whole := Cutoffs(measureNames(metric))
 	if deepest > depth {
 		b.add(errorAt(rng, "Depth below a cutoff", "%s looks at %d ranks, and rankings end at depth %d of %d candidates: a document that belongs at rank %d would count as not retrieved. Set depth = %d or more.", who, deepest, depth, full, depth+1, min(deepest, full)))
 	}
@@ -233,7 +233,7 @@ func (b *builder) curve(in *instance, metric config, pool, ranking, whole *Step,
 	}
 	// All that is not in the smallest pool may rank above it.
 	names := measureNames(metric)
-	deepest, _, unbounded := cutoffs(names)
+	deepest, _, unbounded := Cutoffs(names)
 	need := full
 	if len(unbounded) == 0 && names != nil {
 		need = min(full, full-sizes[0]+deepest)
