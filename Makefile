@@ -12,10 +12,10 @@ AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
 # How often each benchmark runs: benchstat wants ten.
 COUNT ?= 10
 
-.PHONY: help build test race check vet lint layers generated breaking cross purego examples bench bench-scoring generate fmt quickstart clean
+.PHONY: help build test race check vet lint layers generated breaking cross purego examples bench bench-scoring bench-measures generate fmt quickstart clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/xlrun
 	$(GO) build -o bin/xlrun ./cmd/xlrun
@@ -74,6 +74,11 @@ bench-scoring: ## the scoring core beside FAISS, numpy and others; PEERS=install
 	@mkdir -p bin
 	$(GO) build -o bin/bench-scoring ./bench/scoring
 	bin/bench-scoring $(if $(filter install,$(PEERS)),-install) $(ARGS)
+
+bench-measures: ## xlrun eval beside trec_eval and pytrec_eval; PEERS=install gets them, ARGS are flags
+	@mkdir -p bin
+	$(GO) build -o bin/bench-measures ./bench/measures
+	bin/bench-measures $(if $(filter install,$(PEERS)),-install) $(ARGS)
 
 generate: ## writes the generated code anew
 	$(TOOL) buf generate

@@ -34,7 +34,7 @@ var layer = map[string]int{
 	// What people look at.
 	"internal/report": 4, "internal/terminal": 4, "cmd/xlrun": 4,
 	// Programs that measure: nothing imports them.
-	"bench/internal/ceiling": 0, "bench/scoring": 4,
+	"bench/internal/ceiling": 0, "bench/scoring": 4, "bench/measures": 4,
 }
 
 // sideways lists the steps that stay on their floor, each with its reason.
