@@ -85,7 +85,11 @@ func (d *drawing) name(code string) string {
 // of the page.
 func (d *drawing) figures() []figure {
 	var all []figure
-	for _, f := range []func() (figure, bool){d.effects, d.bySize, d.byDiversity, d.grid, d.panels, d.forest, d.control} {
+	makers := []func() (figure, bool){d.effects, d.systemsFigure, d.bySize, d.byDiversity, d.grid, d.panels, d.forest, d.control, d.poolsFigure}
+	if x := d.a.Systems; x != nil && x.Main { // means over systems say nothing about any
+		makers = []func() (figure, bool){d.effects, d.systemsFigure, d.poolsFigure}
+	}
+	for _, f := range makers {
 		if fig, ok := f(); ok {
 			fig.Spec = with(fig.Spec, object{"$schema": schema, "description": fig.Alt, "config": config()})
 			if len(fig.Legend) > 0 {

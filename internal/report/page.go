@@ -44,10 +44,11 @@ type page struct {
 	Query                 string // that reads the records
 	Notes                 []noteView
 
-	HasShape, HasLanguages, HasBaselines bool
+	HasShape, HasLanguages, HasBaselines, HasSystems, HasPools bool
 
 	analyses map[string]*analysis.Analysis
-	tables   []named // with buttons to copy them
+	tables   []named           // with buttons to copy them
+	papers   map[string][]byte // tables with a layout of their own, by file
 	seen     map[string]bool
 }
 
@@ -69,7 +70,14 @@ type section struct {
 	Gains, Encoders   named
 	Effects, LeaveOut named
 	Unit              string
-	figures           []figure
+
+	Main           bool // systems are the answer
+	Systems, Tests named
+	Across, Gaps   named
+	Uneven         string // why languages are not compared
+	Curves         string // what falls how fast
+	PoolTable      named
+	figures        []figure
 }
 
 // Fig returns the figure of a kind, or nil.
@@ -120,7 +128,7 @@ func build(in Input, figures [][]figure) *page {
 	s := in.Summary
 	p := &page{
 		Title: clean(s.Title), Question: clean(s.Question), Many: len(s.Analyses) > 1,
-		Results: clean(in.Study.Results), Licences: licences, seen: map[string]bool{}, analyses: map[string]*analysis.Analysis{},
+		Results: clean(in.Study.Results), Licences: licences, seen: map[string]bool{}, analyses: map[string]*analysis.Analysis{}, papers: map[string][]byte{},
 	}
 	if p.Title == "" {
 		p.Title = "Results"
@@ -221,9 +229,12 @@ func (p *page) section(d *drawing, figures []figure) *section {
 			s.Axes = append(s.Axes, x)
 		}
 	}
+	p.systems(s, d, table)
 	s.HasShape = len(ids) > 0 || s.Fig("grid") != nil || len(s.Axes) > 0
-	s.Languages = table(d.languages())
-	if n := len(a.Languages); n > 1 {
+	if !s.Main { // means over systems say nothing about any
+		s.Languages = table(d.languages())
+	}
+	if n := len(a.Languages); n > 1 && !s.Main {
 		w := a.Languages[n-1]
 		s.Worst = fmt.Sprintf("The worst-off language is %s with %s of %s.", d.name(w.Code), clean(a.Measure), number(w.Mean, 3))
 		if w.HasGain {
@@ -252,17 +263,21 @@ func (p *page) section(d *drawing, figures []figure) *section {
 		s.Pools += "."
 	}
 	for _, g := range a.Gains {
-		if g.Sentence != "" {
+		if g.Sentence != "" && !s.Main {
 			s.Compared = append(s.Compared, g.Sentence)
 		}
 	}
-	s.Gains, s.Encoders = table(d.gains()), table(d.encoders())
+	if !s.Main {
+		s.Gains, s.Encoders = table(d.gains()), table(d.encoders())
+	}
 	s.Effects, s.LeaveOut = table(d.effectsTable()), table(d.leaveOut())
 	table(d.cells())
 	s.Unit = "Unit of replication: " + clean(f.Unit) + ". " + clean(f.UnitReason)
 	p.HasShape = p.HasShape || s.HasShape
 	p.HasLanguages = p.HasLanguages || len(s.Languages.Table.Rows) > 0
 	p.HasBaselines = p.HasBaselines || len(s.Gains.Table.Rows)+len(s.Encoders.Table.Rows) > 0
+	p.HasSystems = p.HasSystems || len(s.Systems.Table.Rows) > 0
+	p.HasPools = p.HasPools || len(s.PoolTable.Table.Rows) > 0
 	if c := d.convention(); p.Convention == "" {
 		p.Convention = c
 	} else if p.Convention != c {
@@ -282,7 +297,11 @@ func (p *page) meta(in Input) {
 		return
 	}
 	f := in.Summary.Analyses[0].Facts
-	add(f.Runs, "trained encoder", "trained encoders")
+	if x := in.Summary.Analyses[0].Systems; x != nil && x.Main {
+		add(len(x.Systems), "system", "systems")
+	} else {
+		add(f.Runs, "trained encoder", "trained encoders")
+	}
 	if f.ZeroShot {
 		add(f.Languages, "language never trained on", "languages never trained on")
 	} else {
@@ -676,6 +695,9 @@ func tableHTML(t table, id string, sortable bool) template.HTML {
 			if c.Shown() == "" {
 				shown = `<span aria-label="none">–</span>`
 			}
+			if c.Best {
+				shown = "<b>" + shown + "</b>"
+			}
 			if c.Code != "" {
 				shown += " <code>" + e(c.Code) + "</code>"
 			}
@@ -769,7 +791,11 @@ func (p *page) html(in Input, svgs map[string]string) ([]byte, error) {
 		}
 	}
 	for _, t := range p.tables {
-		copies[t.ID] = map[string]string{"csv": string(t.Table.csv()), "tex": string(t.Table.latex())}
+		tex := t.Table.latex()
+		if own, ok := p.papers["tables/"+t.ID+".tex"]; ok {
+			tex = own
+		}
+		copies[t.ID] = map[string]string{"csv": string(t.Table.csv()), "tex": string(tex)}
 	}
 	app, chart := appSource, chartSource
 	csp := "default-src 'none'; script-src " + scriptHash(vegaSource) + " " + scriptHash(chart) + " " + scriptHash(app) +

@@ -25,6 +25,10 @@ type Study struct {
 	Results   string   // digest of the records
 	Cells     int      // retrievals
 
+	// Conventions is a sentence on how measures were computed: "Equal scores are
+	// ordered as by trec_eval 10."
+	Conventions string
+
 	// Names are English names of languages by code, where the author knows
 	// better than Unicode's table.
 	Names map[string]string
@@ -84,7 +88,7 @@ type Fact struct{ Name, Value string }
 
 // Revision counts the changes of what this package writes; together with the
 // digest of the summary and BundleDigest it names a report.
-const Revision = 3
+const Revision = 4
 
 // Widths of the drawings that stand in the page and on paper, in pixels: there
 // twelve pixels come out as eight points.
@@ -94,7 +98,7 @@ const (
 )
 
 // Render writes the report: report.html, figures/fig-N.{svg,pdf,vl.json,csv} and
-// tables/*.{csv,tex}, by name. The page needs none of the other files.
+// tables/*.{csv,tex,md}, by name. The page needs none of the other files.
 //
 // Equal inputs give equal bytes. Drawing takes some tenths of a second per
 // figure, so keep what comes back.
@@ -136,7 +140,9 @@ func render(in Input, start func() (*engine, error)) (map[string][]byte, error) 
 	for _, t := range p.tables {
 		out["tables/"+t.ID+".csv"] = t.Table.csv()
 		out["tables/"+t.ID+".tex"] = t.Table.latex()
+		out["tables/"+t.ID+".md"] = t.Table.markdown()
 	}
+	maps.Copy(out, p.papers)
 	html, err := p.html(in, svgs)
 	if err != nil {
 		return nil, err

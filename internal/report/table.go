@@ -28,6 +28,7 @@ type cell struct {
 	Show  string // what people read; "" where it is Text
 	Small string // an interval beside it, in small type
 	Code  string // a code beside it
+	Best  bool   // the best of its column
 }
 
 // num is a number with n decimals; CSV gets an ordinary minus sign.
@@ -87,6 +88,79 @@ var latexEscapes = strings.NewReplacer(
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, "−", `$-$`, "–", "--", "…", `\ldots{}`, "·", `$\cdot$`,
 )
 
+// latexText escapes text for LaTeX. What UTF-8 TeX engines print as it is stays.
+func latexText(s string) string { return latexEscapes.Replace(s) }
+
+// markdownText escapes text so that Markdown shows it as it is, also in a cell
+// of a table.
+func markdownText(s string) string {
+	var b strings.Builder
+	for _, r := range s {
+		if strings.ContainsRune("\\`*_{}[]<>|#~$&", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// writeMarkdown writes rows, the first of which is the head; cells are escaped
+// already.
+func writeMarkdown(b *strings.Builder, rows [][]string, num func(i int) bool) {
+	for k, r := range rows {
+		b.WriteString("| " + strings.Join(r, " | ") + " |\n")
+		if k > 0 {
+			continue
+		}
+		for i := range r {
+			if num(i) {
+				b.WriteString("| ---: ")
+			} else {
+				b.WriteString("| --- ")
+			}
+		}
+		b.WriteString("|\n")
+	}
+}
+
+// markdown writes what people read of the table: hidden columns are left out.
+func (t table) markdown() []byte {
+	var shown []int
+	for i, c := range t.Columns {
+		if !c.Hidden {
+			shown = append(shown, i)
+		}
+	}
+	rows := make([][]string, 1, len(t.Rows)+1)
+	for _, i := range shown {
+		rows[0] = append(rows[0], markdownText(t.Columns[i].Name))
+	}
+	for _, r := range t.Rows {
+		var row []string
+		for _, i := range shown {
+			c := r[i]
+			text := markdownText(c.Shown())
+			if c.Best {
+				text = "**" + text + "**"
+			}
+			if c.Code != "" {
+				text += " `" + strings.ReplaceAll(c.Code, "`", "") + "`"
+			}
+			if c.Small != "" {
+				text += " " + markdownText(c.Small)
+			}
+			row = append(row, strings.TrimSpace(text))
+		}
+		rows = append(rows, row)
+	}
+	var b strings.Builder
+	writeMarkdown(&b, rows, func(i int) bool { return t.Columns[shown[i]].Num })
+	if t.Caption != "" {
+		b.WriteString("\n" + markdownText(t.Caption) + "\n")
+	}
+	return []byte(b.String())
+}
+
 // latex writes a booktabs table; columns of numbers are siunitx S columns.
 func (t table) latex() []byte {
 	var b strings.Builder
@@ -99,7 +173,7 @@ func (t table) latex() []byte {
 		if i > 0 {
 			b.WriteString(" & ")
 		}
-		b.WriteString("{" + latexEscapes.Replace(c.Name) + "}")
+		b.WriteString("{" + latexText(c.Name) + "}")
 	}
 	b.WriteString(" \\\\\n\\midrule\n")
 	for _, r := range t.Rows {
@@ -112,9 +186,9 @@ func (t table) latex() []byte {
 			case t.Columns[i].Num && err == nil:
 				b.WriteString(c.Text)
 			case t.Columns[i].Num:
-				b.WriteString("{" + latexEscapes.Replace(c.Text) + "}")
+				b.WriteString("{" + latexText(c.Text) + "}")
 			default:
-				b.WriteString(latexEscapes.Replace(c.Text))
+				b.WriteString(latexText(c.Text))
 			}
 		}
 		b.WriteString(" \\\\\n")
