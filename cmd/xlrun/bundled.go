@@ -14,6 +14,7 @@ import (
 	"github.com/xlrun/xlrun/plugins/precomputed"
 	"github.com/xlrun/xlrun/plugins/sib"
 	"github.com/xlrun/xlrun/plugins/subword"
+	"github.com/xlrun/xlrun/plugins/trec"
 	"github.com/xlrun/xlrun/sdk"
 )
 
@@ -23,6 +24,7 @@ var bundled = []sdk.Plugin{
 	{Name: "faq", Version: workflow.Version, Components: []sdk.Component{faq.Component}},
 	{Name: "sib", Version: workflow.Version, Components: []sdk.Component{sib.Component}},
 	{Name: "bitext", Version: workflow.Version, Components: []sdk.Component{bitext.Component}},
+	{Name: "trec", Version: workflow.Version, Components: []sdk.Component{trec.Component}},
 	{Name: "subword", Version: workflow.Version, Components: []sdk.Component{subword.Component}},
 	{Name: "precomputed", Version: workflow.Version, Components: []sdk.Component{precomputed.Component}},
 	{Name: "flat", Version: workflow.Version, Components: []sdk.Component{flat.Component}},
