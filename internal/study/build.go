@@ -19,7 +19,7 @@ import (
 // Host steps carry an integer revision like bundled components: bump one when
 // its output changes for equal input.
 var hostRevisions = map[Stage]int{
-	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 3, StageAnalyse: 3, StageReport: 1, StageImport: 1, StageFuse: 1, StageJoin: 1,
+	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 3, StageAnalyse: 4, StageReport: 1, StageImport: 1, StageFuse: 1, StageJoin: 1,
 }
 
 // Options control how a plan is made.
@@ -710,7 +710,7 @@ func (h *hostArgs) readPool(p map[string]any, t *taskArgs) {
 			fail("Unsupported attribute", "pool has no %q.%s", name, sdk.DidYouMean(name, known))
 		}
 	}
-	if t.Size > 0 && t.Queries > t.Size {
+	if one := len(collection.SplitLanguages(t.QueryLanguage)) == 1; one && t.Size > 0 && t.Queries > t.Size {
 		h.fail("pool", "Pool smaller than its queries", "%d queries have up to %d relevant documents, which do not fit into a pool of %d.", t.Queries, t.Queries, t.Size)
 	}
 	// One pool is all there is to draw where everything is taken.
@@ -797,7 +797,7 @@ func (b *builder) retrieve(in *instance) {
 	cell := &Cell{
 		Retrieval: in.block.Name, Encoder: enc.block.Name, Component: enc.block.Component, Task: task.block.Name, Index: idx.block.Name, Metric: met.block.Name,
 		Axes: in.axes(b.g), QueryLanguage: p.QueryLanguage, CorpusLanguage: p.CorpusLanguage, PoolSize: p.Size,
-		Train: model, Queries: queries,
+		Train: model, Queries: encoded(queries),
 	}
 	var after []*Step
 	if model != nil {

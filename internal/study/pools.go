@@ -262,3 +262,12 @@ func (b *builder) curve(in *instance, metric config, pool, ranking, whole *Step,
 	}
 	return out
 }
+
+// encoded returns an encode step among those that a matrix of vectors comes
+// from: all have one encoder.
+func encoded(s *Step) *Step {
+	if s.Stage == StageJoin {
+		return s.Inputs[0].Step
+	}
+	return s
+}

@@ -300,13 +300,8 @@ func (u *UI) what(t tally) string {
 		} else {
 			parts = append(parts, "the whole corpus")
 		}
-		if several := distinct(t.steps, func(s *study.Step) string {
-			if strings.Contains(s.Pool.CorpusLanguage, "+") {
-				return s.Pool.CorpusLanguage
-			}
-			return ""
-		}); len(several) > 0 {
-			parts = append(parts, "in "+listed(several, 2, e))
+		if n := span(t.steps, func(s *study.Step) int { return 1 + strings.Count(s.Pool.CorpusLanguage, "+") }); n.high > 1 {
+			parts[len(parts)-1] += " in " + n.of("language")
 		}
 	case study.StageCheck:
 		parts = append(parts, "training pairs against test queries and their answers")
