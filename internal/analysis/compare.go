@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"runtime"
 	"slices"
@@ -102,13 +103,12 @@ type ComparedRun struct {
 
 // ComparedMeasure is the comparison by one measure.
 type ComparedMeasure struct {
-	Measure string          `json:"measure"`
-	Answer  string          `json:"answer"` // one or two sentences
-	Systems []ComparedMean  `json:"systems"`
-	Pairs   []ComparedPair  `json:"pairs"`
-	Sets    [][]string      `json:"inseparable,omitempty"` // sets of runs that cannot be told apart; none with a baseline
-	ByGroup []GroupedPair   `json:"by_group,omitempty"`
-	Unused  []UngroupedNote `json:"groups_left_out,omitempty"`
+	Measure string         `json:"measure"`
+	Answer  string         `json:"answer"` // one or two sentences
+	Systems []ComparedMean `json:"systems"`
+	Pairs   []ComparedPair `json:"pairs"`
+	Sets    [][]string     `json:"inseparable,omitempty"` // sets of runs that cannot be told apart; none with a baseline
+	ByGroup []GroupedPair  `json:"by_group,omitempty"`
 }
 
 // ComparedMean is the mean of one run with its t interval over queries, best
@@ -172,12 +172,6 @@ type GroupDifference struct {
 	MeanA Float  `json:"mean_a"`
 	MeanB Float  `json:"mean_b"`
 	Difference
-}
-
-// UngroupedNote names a group that has too few queries for a test.
-type UngroupedNote struct {
-	Group   string `json:"group"`
-	Queries int    `json:"queries"`
 }
 
 // Float is a float64 that is null in JSON where it is NaN or infinite.
@@ -470,14 +464,11 @@ func (x *measured) group(in CompareInput, values [][]float64, opt CompareOptions
 	}
 	var names []string
 	for g, qs := range members {
-		if len(qs) < 2 {
-			x.out.Unused = append(x.out.Unused, UngroupedNote{Group: g, Queries: len(qs)})
-			continue
+		if len(qs) > 1 {
+			names = append(names, g)
 		}
-		names = append(names, g)
 	}
 	slices.Sort(names)
-	slices.SortFunc(x.out.Unused, func(a, b UngroupedNote) int { return cmp.Compare(a.Group, b.Group) })
 	for _, p := range x.pairs {
 		pair := GroupedPair{A: in.Runs[p[0]].Name, B: in.Runs[p[1]].Name, Groups: []GroupDifference{}}
 		var means []float64
@@ -544,10 +535,8 @@ func (x *measured) answer(in CompareInput, opt CompareOptions) string {
 	default:
 		s += x.bestSentence()
 	}
-	if len(x.out.ByGroup) == 1 || opt.Baseline >= 0 {
-		for _, g := range x.out.ByGroup {
-			s += " " + g.sentence()
-		}
+	if len(x.out.ByGroup) == 1 {
+		s += " " + x.out.ByGroup[0].sentence()
 	}
 	return s
 }
@@ -619,7 +608,7 @@ func (x *measured) baselineSentence(in CompareInput, opt CompareOptions) string 
 		parts = append(parts, "better than "+base+": "+few(better))
 	}
 	if len(worse) > 0 {
-		parts = append(parts, "worse: "+few(worse))
+		parts = append(parts, "worse than "+base+": "+few(worse))
 	}
 	if len(alike) > 0 {
 		parts = append(parts, "cannot be told from "+base+": "+few(alike))
@@ -734,9 +723,6 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 	if odd := x.oddSet(); odd != "" {
 		x.note(NoteOverlap, "%s: %s", x.out.Measure, odd)
 	}
-	for _, g := range x.out.Unused {
-		x.note(NoteGroups, "%s: group %s has %s, too few for a test; it is left out of the groups.", x.out.Measure, g.Group, queries(g.Queries))
-	}
 }
 
 // disagrees tells whether the two tests differ by more than chance and the
@@ -834,10 +820,10 @@ func (in CompareInput) notes(c *Comparison, opt CompareOptions) []Note {
 	}
 	for _, r := range in.Runs {
 		if n := len(r.Missing); n > 0 {
-			add(NoteQueriesMissing, "%s lacks %s of %s judged (%s); they count as 0.", r.Name, queries(n), thousands(len(in.Queries)), firstFew(r.Missing))
+			add(NoteQueriesMissing, "%s lacks %s of %s judged (%s): there it found nothing, and each counts.", r.Name, queries(n), thousands(len(in.Queries)), firstFew(r.Missing))
 		}
 		if n := len(r.Unjudged); n > 0 {
-			add(NoteUnjudged, "%s has %s that nobody judged (%s); they do not count.", r.Name, queries(n), firstFew(r.Unjudged))
+			add(NoteUnjudged, "%s has %s that nobody judged (%s), left out.", r.Name, queries(n), firstFew(r.Unjudged))
 		}
 	}
 	for i, a := range in.Runs {
@@ -881,8 +867,19 @@ func (in CompareInput) notes(c *Comparison, opt CompareOptions) []Note {
 				sizes[g]++
 			}
 		}
+		var single []string
+		for g, n := range sizes {
+			if n < 2 {
+				single = append(single, g)
+				delete(sizes, g)
+			}
+		}
+		if len(single) > 0 {
+			slices.Sort(single)
+			add(NoteGroups, "%s with one query only, too few for a test, left out of the groups: %s.", count(len(single), "group"), firstFew(single))
+		}
 		if none > 0 {
-			add(NoteGroups, "%s of %s have no group; they count in the comparison over all queries only.", queries(none), thousands(len(in.Queries)))
+			add(NoteGroups, "%s of %s without a group; such a query counts in the comparison over all queries only.", queries(none), thousands(len(in.Queries)))
 		}
 		least, most := math.MaxInt, 0
 		for _, n := range sizes {
@@ -901,26 +898,26 @@ func (in CompareInput) notes(c *Comparison, opt CompareOptions) []Note {
 // idLanguages returns the language codes that query ids begin with, where all
 // do ("de-17", "swh_3"), in order; nil where some do not.
 func idLanguages(ids []string) []string {
-	counts := map[string]int{}
+	seen := map[string]bool{}
 	for _, id := range ids {
 		i := strings.IndexAny(id, "-_:/#.|")
 		if i != 2 && i != 3 {
 			return nil
 		}
 		code := id[:i]
-		if counts[code] == 0 {
-			if _, err := collection.ParseLanguage(code); err != nil {
+		if seen[code] {
+			continue
+		}
+		if _, err := collection.ParseLanguage(code); err != nil {
+			// A code of two letters is refused in favour of the one of three.
+			var other *collection.LanguageCodeError
+			if !errors.As(err, &other) || i != 2 || len(other.Suggest) == 0 {
 				return nil
 			}
 		}
-		counts[code]++
+		seen[code] = true
 	}
-	var out []string
-	for code := range counts {
-		out = append(out, code)
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(seen))
 }
 
 func queries(n int) string {
@@ -948,8 +945,11 @@ func (in CompareInput) method(c *Comparison, opt CompareOptions) []string {
 		CorrectBY:   "p corrected by Benjamini and Yekutieli (false discoveries, any dependence) " + family,
 		CorrectNone: "p not corrected for the number of tests",
 	}[opt.Correction]
-	if len(c.Measures[0].Pairs) == 1 && in.Group == nil {
+	if len(c.Measures[0].Pairs) == 1 {
 		correction = "one test per measure, nothing to correct"
+	}
+	if in.Group != nil && opt.Correction != CorrectNone {
+		correction += "; within groups p is corrected over all pairs and groups of a measure"
 	}
 	check := "sign-flip permutation test as a check (exact)"
 	for _, m := range c.Measures {
@@ -961,7 +961,7 @@ func (in CompareInput) method(c *Comparison, opt CompareOptions) []string {
 	}
 	first := fmt.Sprintf("Paired t-test over %s, two-sided at %s, decides; %s; %s %% intervals of single differences; %s.",
 		queries(c.Queries), strconv.FormatFloat(opt.alpha(), 'g', 6, 64), correction, strconv.FormatFloat(100*opt.Level, 'g', 6, 64), check)
-	second := "All judged queries count, missing ones as 0"
+	second := "All judged queries count, also those that a run lacks"
 	if opt.Ties != "" {
 		second += "; ties: " + opt.Ties
 	}

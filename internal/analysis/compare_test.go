@@ -1,0 +1,378 @@
+package analysis
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/xlrun/xlrun/internal/stats"
+)
+
+// compareOptions are those of a command without flags.
+func compareOptions() CompareOptions {
+	return CompareOptions{Level: .95, Correction: CorrectHolm, Baseline: -1, Seed: 1, Ties: "trec10"}
+}
+
+// compareInput has one measure; a run per row of values.
+func compareInput(values ...[]float64) CompareInput {
+	in := CompareInput{Measures: []string{"AP"}}
+	for q := range values[0] {
+		in.Queries = append(in.Queries, fmt.Sprintf("%03d", q))
+	}
+	for i, v := range values {
+		name := string(rune('a' + i))
+		in.Runs = append(in.Runs, CompareRun{Name: name, File: name + ".run", Values: [][]float64{v}, Judged: math.NaN()})
+	}
+	return in
+}
+
+func mustCompare(t *testing.T, in CompareInput, opt CompareOptions) *Comparison {
+	t.Helper()
+	c, err := Compare(t.Context(), in, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func codes(c *Comparison) []string {
+	var out []string
+	for _, n := range c.Notes {
+		if !slices.Contains(out, n.Code) {
+			out = append(out, n.Code)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// noisy returns n values around a level. Values of two seeds share the noise of
+// queries, and their means differ by just as much as their levels.
+func noisy(n int, level, spread float64, seed uint64) []float64 {
+	queries, own := rand.New(rand.NewPCG(1, 1)), rand.New(rand.NewPCG(2, seed))
+	out := make([]float64, n)
+	for i := range out {
+		out[i] = spread * own.NormFloat64()
+	}
+	mean := stats.Mean(out)
+	for i := range out {
+		out[i] += level - mean + .1*queries.NormFloat64()
+	}
+	return out
+}
+
+// The numbers of a pair are those of the tests, in the direction A − B.
+func TestCompareTwo(t *testing.T) {
+	a := []float64{.32, .45, .00, 1.00, .63, .50, .27, .88, .41, .73}
+	b := []float64{.40, .52, .11, 1.00, .59, .65, .35, .93, .39, .81}
+	c := mustCompare(t, compareInput(a, b), compareOptions())
+	m := c.Measures[0]
+	if len(m.Pairs) != 1 || m.Pairs[0].A != "b" || m.Pairs[0].B != "a" {
+		t.Fatalf("pairs: %+v", m.Pairs)
+	}
+	p := m.Pairs[0]
+	for name, v := range map[string][2]float64{
+		"mean": {float64(p.Mean), .056}, "t": {float64(p.T), 2.9773010610}, "p": {float64(p.P), .0155174083}, "permutation": {float64(p.Permutation), .01953125},
+		"low": {float64(p.Low), .0134511282}, "high": {float64(p.High), .0985488718}, "g": {float64(p.G), .8604180206}, "adjusted": {float64(p.Adjusted), .0155174083},
+		"superiority": {float64(p.Superiority), .75}, "best": {float64(m.Systems[0].Mean), .575}, "second": {float64(m.Systems[1].Mean), .519},
+	} {
+		if math.Abs(v[0]-v[1]) > 1e-9 {
+			t.Errorf("%s: got %.12g, want %.12g", name, v[0], v[1])
+		}
+	}
+	if !p.Different || !p.Exact || p.Wins != 7 || p.Ties != 1 || p.Losses != 2 {
+		t.Errorf("pair: %+v", p)
+	}
+	if want := "AP: b is better than a, by 0.0560 (0.0135 to 0.0985; p = 0.016)."; m.Answer != want {
+		t.Errorf("answer:\n got %s\nwant %s", m.Answer, want)
+	}
+	if d := cmp.Diff([]string{"a", "b"}, []string{m.Systems[0].Letters, m.Systems[1].Letters}); d != "" {
+		t.Errorf("letters (-want +got):\n%s", d)
+	}
+
+	// At 99 % the same difference is none, and what would be found is said.
+	opt := compareOptions()
+	opt.Level = .99
+	m = mustCompare(t, compareInput(a, b), opt).Measures[0]
+	if m.Pairs[0].Different || !strings.Contains(m.Answer, "cannot be told apart") || !strings.Contains(m.Answer, "80 %") {
+		t.Errorf("at 99 %%: %s", m.Answer)
+	}
+	if len(m.Sets) != 1 {
+		t.Errorf("sets: %v", m.Sets)
+	}
+}
+
+func TestCompareThree(t *testing.T) {
+	c := mustCompare(t, compareInput(noisy(80, .30, .05, 1), noisy(80, .50, .05, 2), noisy(80, .505, .05, 3)), compareOptions())
+	m := c.Measures[0]
+	if want := "AP: c has the best mean, "; !strings.HasPrefix(m.Answer, want) || !strings.HasSuffix(m.Answer, "cannot be told from b; worse: a.") {
+		t.Errorf("answer: %s", m.Answer)
+	}
+	if d := cmp.Diff([][]string{{"c", "b"}, {"a"}}, m.Sets); d != "" {
+		t.Errorf("sets (-want +got):\n%s", d)
+	}
+	var p []float64
+	for _, x := range m.Pairs {
+		p = append(p, float64(x.P))
+	}
+	for _, c := range []struct {
+		name string
+		want []float64
+	}{{CorrectHolm, stats.Holm(p)}, {CorrectBH, stats.BH(p)}, {CorrectBY, stats.BY(p)}, {CorrectNone, p}} {
+		opt := compareOptions()
+		opt.Correction = c.name
+		again := mustCompare(t, compareInput(noisy(80, .30, .05, 1), noisy(80, .50, .05, 2), noisy(80, .505, .05, 3)), opt)
+		for i, x := range again.Measures[0].Pairs {
+			if float64(x.Adjusted) != c.want[i] {
+				t.Errorf("%s, pair %d: %g, want %g", c.name, i, x.Adjusted, c.want[i])
+			}
+		}
+	}
+
+	opt := compareOptions()
+	opt.Baseline = 1
+	m = mustCompare(t, compareInput(noisy(80, .30, .05, 1), noisy(80, .50, .05, 2), noisy(80, .505, .05, 3)), opt).Measures[0]
+	if want := "AP: worse than b: a; cannot be told from b: c."; m.Answer != want {
+		t.Errorf("against a baseline:\n got %s\nwant %s", m.Answer, want)
+	}
+	if len(m.Pairs) != 2 || m.Pairs[0].B != "b" || m.Pairs[1].B != "b" || m.Sets != nil {
+		t.Errorf("pairs: %+v, sets %v", m.Pairs, m.Sets)
+	}
+}
+
+// Each fault of the data has its note, and clean data have none.
+func TestCompareNotes(t *testing.T) {
+	clean := func() CompareInput { return compareInput(noisy(80, .3, .05, 1), noisy(80, .5, .05, 2)) }
+	constant := func(n int, v float64) []float64 {
+		out := make([]float64, n)
+		for i := range out {
+			out[i] = v
+		}
+		return out
+	}
+	skewed := constant(20, .5)
+	for i := range 8 {
+		skewed[i] = .52
+	}
+	skewed[19] = .1
+	for _, c := range []struct {
+		name string
+		make func() CompareInput
+		want []string
+	}{
+		{"clean", clean, nil},
+		{"missing", func() CompareInput { in := clean(); in.Runs[0].Missing = []string{"003"}; return in }, []string{NoteQueriesMissing}},
+		{"unjudged", func() CompareInput { in := clean(); in.Runs[0].Unjudged = []string{"x"}; return in }, []string{NoteUnjudged}},
+		{"holes", func() CompareInput {
+			in := clean()
+			in.Runs[0].Judged, in.Runs[1].Judged = .4, .9
+			return in
+		}, []string{NoteHoles}},
+		{"one query", func() CompareInput { return compareInput([]float64{.1}, []float64{.2}) }, []string{NoteFewQueries}},
+		{"identical", func() CompareInput {
+			return compareInput(noisy(60, .5, .05, 2), noisy(60, .3, .05, 1), noisy(60, .5, .05, 2))
+		}, []string{NoteIdentical}},
+		{"all tied", func() CompareInput { return compareInput(constant(60, 0), constant(60, 0)) }, []string{NoteAllTied, NoteIdentical}},
+		{"skewed", func() CompareInput { return compareInput(skewed, constant(20, .5)) }, []string{NoteSkewedFew}},
+		{"many", func() CompareInput { return compareInput(noisy(1500, .3, .05, 1), noisy(1500, .32, .05, 2)) }, []string{NoteManyQueries}},
+		{"equal scores", func() CompareInput {
+			in := clean()
+			in.Runs[1].Other = []TieValues{{Ties: "trec9", Values: [][]float64{noisy(80, .3, .05, 2)}}}
+			return in
+		}, []string{NoteTieOrder}},
+		{"equal scores that change no verdict", func() CompareInput {
+			in := clean()
+			in.Runs[1].Other = []TieValues{{Ties: "trec9", Values: [][]float64{noisy(80, .49, .05, 2)}}}
+			return in
+		}, nil},
+		{"overlap", func() CompareInput {
+			return compareInput(noisy(80, .300, .05, 1), noisy(80, .314, .05, 4), noisy(80, .328, .05, 3))
+		}, []string{NoteOverlap}},
+		{"languages", func() CompareInput {
+			in := clean()
+			for i := range in.Queries {
+				in.Queries[i] = []string{"deu-", "en_"}[i%2] + in.Queries[i]
+			}
+			return in
+		}, []string{NoteMixedLanguages}},
+		{"languages as groups", func() CompareInput {
+			in := clean()
+			for i := range in.Queries {
+				in.Group = append(in.Group, []string{"deu", "eng", "swh", "tam", "yor"}[i%5])
+			}
+			return in
+		}, nil},
+		{"uneven groups", func() CompareInput {
+			in := clean()
+			for i := range in.Queries {
+				in.Group = append(in.Group, []string{"deu", "deu", "deu", "eng", "eng"}[i%5])
+			}
+			in.Group[0], in.Group[1], in.Group[2], in.Group[5], in.Group[6] = "", "yor", "", "", ""
+			return in
+		}, []string{NoteFewLanguages, NoteGroups}},
+	} {
+		got := codes(mustCompare(t, c.make(), compareOptions()))
+		if d := cmp.Diff(c.want, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+	}
+}
+
+// The two tests are held against one another no closer than draws allow.
+func TestTestsDisagree(t *testing.T) {
+	for _, c := range []struct {
+		p, flip float64
+		exact   bool
+		want    bool
+	}{
+		{.04, .05, true, false},
+		{.04, .09, true, true},
+		{.09, .04, false, true},
+		{1e-12, 1e-4, false, false}, // as small as draws can say
+		{1e-4, 1.5e-3, false, false},
+		{1e-5, 1e-4, true, true},
+	} {
+		p := ComparedPair{Difference: Difference{P: Float(c.p)}, Permutation: Float(c.flip), Exact: c.exact}
+		if got := p.disagrees(9999); got != c.want {
+			t.Errorf("%+v: got %v", c, got)
+		}
+	}
+}
+
+func TestCompareGroups(t *testing.T) {
+	a, b := noisy(90, .50, .05, 1), noisy(90, .50, .05, 2)
+	in := compareInput(a, b)
+	for i := range in.Queries {
+		in.Group = append(in.Group, []string{"x", "y", "z"}[i%3])
+		if i%3 == 1 {
+			a[i] += .2
+		}
+	}
+	c := mustCompare(t, in, compareOptions())
+	g := c.Measures[0].ByGroup[0]
+	var p, means []float64
+	for k, d := range g.Groups {
+		var diff []float64
+		for i := k; i < 90; i += 3 {
+			diff = append(diff, a[i]-b[i])
+		}
+		want := stats.PairedT(diff, .95)
+		if float64(d.P) != want.P || d.N != 30 || float64(d.Mean) != want.Mean {
+			t.Errorf("group %s: %+v, want p %g", d.Group, d, want.P)
+		}
+		p, means = append(p, want.P), append(means, want.Mean)
+		if d.Different != (d.Group == "y") {
+			t.Errorf("group %s: different %v", d.Group, d.Different)
+		}
+	}
+	for k, want := range stats.Holm(p) {
+		if float64(g.Groups[k].Adjusted) != want {
+			t.Errorf("group %d: adjusted %g, want %g", k, g.Groups[k].Adjusted, want)
+		}
+	}
+	over := stats.PairedT(means, .95)
+	if float64(g.Over.P) != over.P || g.Over.N != 3 {
+		t.Errorf("over groups: %+v, want %+v", g.Over, over)
+	}
+	if !strings.Contains(c.Measures[0].Answer, "By group, a is better than b in 1, worse in 0, and cannot be told apart in 2 of 3") {
+		t.Errorf("answer: %s", c.Measures[0].Answer)
+	}
+}
+
+// Runs in another order give the same pairs and verdicts, and the JSON reads
+// back with nothing undefined in it but null.
+func TestCompareIsStable(t *testing.T) {
+	in := compareInput(noisy(70, .3, .05, 1), noisy(70, .5, .05, 2), noisy(70, .5, .05, 2))
+	in.Runs[2].Values[0] = noisy(70, .45, .04, 5)
+	one := mustCompare(t, in, compareOptions())
+	slices.Reverse(in.Runs)
+	two := mustCompare(t, in, compareOptions())
+	if d := cmp.Diff(one.Measures, two.Measures); d != "" {
+		t.Errorf("other order (-one +two):\n%s", d)
+	}
+	flat := compareInput([]float64{1, 1, 1}, []float64{0, 0, 0})
+	b, err := json.Marshal(mustCompare(t, flat, compareOptions()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Comparison
+	if err := json.Unmarshal(b, &back); err != nil {
+		t.Fatal(err)
+	}
+	p := back.Measures[0].Pairs[0]
+	if !math.IsNaN(float64(p.T)) || p.P != 0 || !p.Different {
+		t.Errorf("all queries better by 1: %+v", p)
+	}
+}
+
+func TestCompareRefuses(t *testing.T) {
+	two := func() CompareInput { return compareInput([]float64{.1, .2}, []float64{.2, .3}) }
+	for _, c := range []struct {
+		name string
+		in   func(*CompareInput)
+		opt  func(*CompareOptions)
+		want string
+	}{
+		{"one run", func(in *CompareInput) { in.Runs = in.Runs[:1] }, nil, "two runs"},
+		{"no query", func(in *CompareInput) { in.Queries = nil }, nil, "no judged query"},
+		{"no measure", func(in *CompareInput) { in.Measures = nil }, nil, "needs a measure"},
+		{"too short", func(in *CompareInput) { in.Runs[1].Values[0] = []float64{1} }, nil, "run b, AP: want values of 2 queries, got 1"},
+		{"no value", func(in *CompareInput) { in.Runs[1].Values[0][1] = math.NaN() }, nil, "run b: query 001 has no value in AP"},
+		{"groups", func(in *CompareInput) { in.Group = []string{"x"} }, nil, "want a group for each of 2"},
+		{"level", nil, func(o *CompareOptions) { o.Level = 95 }, "between 0 and 1"},
+		{"correction", nil, func(o *CompareOptions) { o.Correction = "tukey" }, "no correction"},
+		{"baseline", nil, func(o *CompareOptions) { o.Baseline = 2 }, "no run 2"},
+	} {
+		in, opt := two(), compareOptions()
+		if c.in != nil {
+			c.in(&in)
+		}
+		if c.opt != nil {
+			c.opt(&opt)
+		}
+		_, err := Compare(t.Context(), in, opt)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := Compare(ctx, two(), compareOptions()); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+func TestAgree(t *testing.T) {
+	in := compareInput([]float64{.1, .2, .9}, []float64{.2, .3, .1}, []float64{.3, .2, .2})
+	c := mustCompare(t, in, compareOptions())
+	words := strings.Fields
+	rankings := [][][]string{
+		{words("a b c d e f g"), words("a b"), nil},
+		{words("b a c d h i j"), words("x y"), words("a")},
+		{words("a b c d e f g"), words("b a"), words("z")},
+	}
+	if err := c.Agree(t.Context(), in, rankings); err != nil {
+		t.Fatal(err)
+	}
+	got := c.Agreement.Rankings
+	ext, _ := stats.RBO(rankings[0][0], rankings[1][0], .9)
+	if x := got[0]; x.A != "a" || x.B != "b" || x.Queries != 2 || math.Abs(float64(x.RBO)-ext/2) > 1e-12 || x.Shared != 2 {
+		t.Errorf("a, b: %+v, want RBO %g", x, ext/2)
+	}
+	// Of a, b, c and d only the first two are swapped; the second query shares
+	// no document, so it has no τ.
+	if x := got[0]; math.Abs(float64(x.TauB)-2.0/3) > 1e-12 || math.Abs(float64(x.TauAP)-1.0/3) > 1e-12 {
+		t.Errorf("a, b: τ_b %g, τ_AP %g", x.TauB, x.TauAP)
+	}
+	if x := got[1]; x.A != "a" || x.B != "c" || x.TauB != 0 {
+		t.Errorf("a, c: %+v", x)
+	}
+}

@@ -1,0 +1,438 @@
+package terminal
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/xlrun/xlrun/internal/analysis"
+)
+
+// Comparison prints the answer, then the tables it rests on, then what speaks
+// against relying on it, and how it was made.
+func (u *UI) Comparison(c *analysis.Comparison) {
+	u.write(&u.out, u.comparison(u.paint(&u.out), c))
+}
+
+// ComparisonText is what Comparison prints, for a file.
+func (u *UI) ComparisonText(c *analysis.Comparison) string {
+	p := u.paint(&u.out)
+	p.colour = false
+	return u.comparison(p, c)
+}
+
+// mostPairs is how many rows of pairs a table has for people; files have all.
+const mostPairs = 45
+
+func (u *UI) comparison(p painter, c *analysis.Comparison) string {
+	var b strings.Builder
+	for _, m := range c.Measures {
+		b.WriteString(p.in(p.wrap(u.show(m.Answer), 0, 2), bold) + "\n")
+	}
+	for i := range c.Measures {
+		m := &c.Measures[i]
+		b.WriteString("\n")
+		u.compareMeans(&b, p, c, m)
+		if len(m.Pairs) > 0 {
+			b.WriteString("\n")
+			u.comparePairs(&b, p, m)
+		}
+		for _, g := range m.ByGroup {
+			if len(m.ByGroup) > 3 && len(g.Groups) > 0 {
+				continue
+			}
+			b.WriteString("\n")
+			u.compareGroups(&b, p, m, g)
+		}
+		if n := len(m.ByGroup); n > 3 {
+			b.WriteString("\n")
+			u.compareOverGroups(&b, p, m)
+		}
+	}
+	if c.Agreement != nil {
+		b.WriteString("\n")
+		u.compareAgreement(&b, p, c.Agreement)
+	}
+	if len(c.Notes) > 0 {
+		b.WriteString("\n")
+	}
+	for _, n := range c.Notes {
+		b.WriteString(p.wrap(p.in("warning:", yellow, bold)+" "+u.show(n.Text), 0, 2) + "\n")
+	}
+	b.WriteString("\n")
+	for _, line := range c.Method {
+		b.WriteString(p.in(p.wrap(u.show(line), 0, 0), faint) + "\n")
+	}
+	return b.String()
+}
+
+func (u *UI) compareMeans(b *strings.Builder, p painter, c *analysis.Comparison, m *analysis.ComparedMeasure) {
+	caption := fmt.Sprintf("%s, means over %s", u.show(m.Measure), count(c.Queries, "query"))
+	head := row{"", "mean", interval(c.Level), ""}
+	if c.Baseline == "" {
+		caption += "; runs that share a letter cannot be told apart"
+	} else {
+		head[3] = "against " + u.show(c.Baseline)
+	}
+	b.WriteString(p.wrap(caption, 0, 2) + "\n")
+	rows := []row{head}
+	for _, s := range m.Systems {
+		last := s.Letters
+		if c.Baseline != "" {
+			last = againstBaseline(c, m, s.Run)
+		}
+		rows = append(rows, row{u.show(s.Run), u.score(s.Mean), u.between(s.Low, s.High), last})
+	}
+	u.writeTable(b, p, p.table(3, rows, []int{1, 2}))
+}
+
+func againstBaseline(c *analysis.Comparison, m *analysis.ComparedMeasure, run string) string {
+	if run == c.Baseline {
+		return "baseline"
+	}
+	for _, p := range m.Pairs {
+		if p.A == run {
+			return verdict(p.Difference)
+		}
+	}
+	return ""
+}
+
+func verdict(d analysis.Difference) string {
+	switch {
+	case d.Different && d.Mean > 0:
+		return "better"
+	case d.Different:
+		return "worse"
+	}
+	return "cannot be told apart"
+}
+
+func interval(level float64) string {
+	return strconv.FormatFloat(100*level, 'g', 6, 64) + " % interval"
+}
+
+func (u *UI) comparePairs(b *strings.Builder, p painter, m *analysis.ComparedMeasure) {
+	rows := []row{{"difference", "", "interval", "p", "corrected", "permutation", "", "Hedges g", "win/tie/loss"}}
+	for i, x := range m.Pairs {
+		if i == mostPairs {
+			break
+		}
+		mark := ""
+		if x.Different {
+			mark = p.sym.yes
+		}
+		rows = append(rows, row{u.versus(x.A, x.B), u.score(x.Mean), u.between(x.Low, x.High), pValue(x.P), pValue(x.Adjusted), pValue(x.Permutation), mark, u.effect(x.G), fmt.Sprintf("%d/%d/%d", x.Wins, x.Ties, x.Losses)})
+	}
+	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 7, 8}, 5, 3, 8, 7, 2))
+	if n := len(m.Pairs) - mostPairs; n > 0 {
+		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more: -format csv has them all\n")
+	}
+}
+
+func (u *UI) versus(a, b string) string { return u.show(a) + " " + u.sym.minus + " " + u.show(b) }
+
+func (u *UI) compareGroups(b *strings.Builder, p painter, m *analysis.ComparedMeasure, g analysis.GroupedPair) {
+	b.WriteString(p.wrap(fmt.Sprintf("%s within groups, %s", u.show(m.Measure), u.versus(g.A, g.B)), 0, 2) + "\n")
+	rows := []row{{"", "queries", "difference", "interval", "p", "corrected", "", "win/tie/loss"}}
+	add := func(name string, d analysis.Difference) {
+		mark := ""
+		if d.Different {
+			mark = p.sym.yes
+		}
+		rows = append(rows, row{name, thousands(d.N), u.score(d.Mean), u.between(d.Low, d.High), pValue(d.P), pValue(d.Adjusted), mark, fmt.Sprintf("%d/%d/%d", d.Wins, d.Ties, d.Losses)})
+	}
+	for _, d := range g.Groups {
+		add(u.show(d.Group), d.Difference)
+	}
+	if len(g.Groups) > 1 {
+		add("mean over groups", g.Over)
+		rows[len(rows)-1][1] = ""
+	}
+	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 7}, 4, 7, 1, 3))
+}
+
+// compareOverGroups has a row for each pair where a table for each would be
+// too much.
+func (u *UI) compareOverGroups(b *strings.Builder, p painter, m *analysis.ComparedMeasure) {
+	b.WriteString(p.wrap(u.show(m.Measure)+", mean over groups, each counting once; -format csv has the groups", 0, 2) + "\n")
+	rows := []row{{"difference", "", "interval", "p", "corrected", "", "groups better/alike/worse"}}
+	for i, g := range m.ByGroup {
+		if i == mostPairs {
+			break
+		}
+		mark := ""
+		if g.Over.Different {
+			mark = p.sym.yes
+		}
+		better, worse := 0, 0
+		for _, d := range g.Groups {
+			switch {
+			case d.Different && d.Mean > 0:
+				better++
+			case d.Different:
+				worse++
+			}
+		}
+		rows = append(rows, row{u.versus(g.A, g.B), u.score(g.Over.Mean), u.between(g.Over.Low, g.Over.High), pValue(g.Over.P), pValue(g.Over.Adjusted), mark, fmt.Sprintf("%d/%d/%d", better, len(g.Groups)-better-worse, worse)})
+	}
+	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 6}, 3, 2))
+}
+
+func (u *UI) compareAgreement(b *strings.Builder, p painter, a *analysis.Agreement) {
+	b.WriteString(p.wrap(fmt.Sprintf("Agreement of rankings, means over queries; RBO with p = %g, τ over the documents that both retrieved", a.Persistence), 0, 2) + "\n")
+	rows := []row{{"", "RBO", "at least", "τ_b", "τ_AP", "shared", "queries"}}
+	for i, x := range a.Rankings {
+		if i == mostPairs {
+			break
+		}
+		rows = append(rows, row{u.show(x.A) + ", " + u.show(x.B), u.short(x.RBO, 3), u.short(x.RBOMin, 3), u.short(x.TauB, 3), u.short(x.TauAP, 3), u.short(x.Shared, 1), thousands(x.Queries)})
+	}
+	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 6}, 2, 5, 6))
+	if len(a.Measures) > 0 {
+		b.WriteString("\nAgreement of measures on the order of the runs\n")
+		rows = []row{{"", "τ_b"}}
+		for _, x := range a.Measures {
+			rows = append(rows, row{u.show(x.A) + ", " + u.show(x.B), u.short(x.TauB, 3)})
+		}
+		u.writeTable(b, p, p.table(2, rows, []int{1}))
+	}
+}
+
+// score writes a value of a measure with the field's four decimals.
+func (u *UI) score(v analysis.Float) string { return u.short(v, 4) }
+
+func (u *UI) short(v analysis.Float, decimals int) string {
+	x := float64(v)
+	if math.IsNaN(x) || math.IsInf(x, 0) {
+		return ""
+	}
+	return strings.Replace(plainNumber(x, decimals), "-", u.sym.minus, 1)
+}
+
+// effect writes an effect size, also one without bound.
+func (u *UI) effect(v analysis.Float) string {
+	switch {
+	case math.IsInf(float64(v), 1):
+		return "inf"
+	case math.IsInf(float64(v), -1):
+		return u.sym.minus + "inf"
+	}
+	return u.short(v, 2)
+}
+
+func (u *UI) between(low, high analysis.Float) string {
+	if math.IsNaN(float64(low)) {
+		return ""
+	}
+	return u.score(low) + " to " + u.score(high)
+}
+
+func pValue(p analysis.Float) string {
+	switch {
+	case math.IsNaN(float64(p)):
+		return ""
+	case p < 0.0001:
+		return "<0.0001"
+	}
+	return decimal(float64(p), 4)
+}
+
+// plainNumber has no sign on zero.
+func plainNumber(x float64, decimals int) string {
+	t := decimal(x, decimals)
+	if strings.Trim(t, "-0.") == "" {
+		t = strings.TrimPrefix(t, "-")
+	}
+	return t
+}
+
+// WriteComparisonJSON writes the comparison as one JSON document.
+func WriteComparisonJSON(w io.Writer, c *analysis.Comparison) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(c)
+}
+
+// WriteComparisonCSV writes one row per measure and pair, and with groups one
+// per group too, with all digits; undefined values are empty. A row whose
+// group is "*" is the mean over groups, with groups as the units.
+func WriteComparisonCSV(w io.Writer, c *analysis.Comparison) error {
+	out := csv.NewWriter(w)
+	write := func(r ...string) { _ = out.Write(r) } // kept for Error
+	write("measure", "group", "a", "b", "n", "mean_a", "mean_b", "difference", "low", "high", "t", "df", "p", "p_adjusted", "different", "p_permutation", "d_z", "hedges_g", "superiority", "wins", "ties", "losses", "skew")
+	full := func(v analysis.Float) string {
+		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+			return ""
+		}
+		return strconv.FormatFloat(float64(v), 'g', -1, 64)
+	}
+	nan := analysis.Float(math.NaN())
+	line := func(measure, group, a, b string, meanA, meanB analysis.Float, d analysis.Difference, permutation analysis.Float) {
+		write(measure, group, a, b, strconv.Itoa(d.N), full(meanA), full(meanB), full(d.Mean), full(d.Low), full(d.High), full(d.T), strconv.Itoa(d.DF), full(d.P), full(d.Adjusted),
+			strconv.FormatBool(d.Different), full(permutation), full(d.DZ), full(d.G), full(d.Superiority), strconv.Itoa(d.Wins), strconv.Itoa(d.Ties), strconv.Itoa(d.Losses), full(d.Skew))
+	}
+	for _, m := range c.Measures {
+		mean := map[string]analysis.Float{}
+		for _, s := range m.Systems {
+			mean[s.Run] = s.Mean
+		}
+		for _, p := range m.Pairs {
+			line(m.Measure, "", p.A, p.B, mean[p.A], mean[p.B], p.Difference, p.Permutation)
+		}
+		for _, g := range m.ByGroup {
+			for _, d := range g.Groups {
+				line(m.Measure, d.Group, g.A, g.B, d.MeanA, d.MeanB, d.Difference, nan)
+			}
+			if len(g.Groups) > 1 {
+				line(m.Measure, "*", g.A, g.B, nan, nan, g.Over, nan)
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+// compareGrid is one row per run and one column per measure: what papers print.
+type compareGrid struct {
+	runs, measures []string
+	cells          map[[2]string]compareCell
+}
+
+type compareCell struct {
+	mean    string
+	letters string // or against a baseline: + better, - worse
+	best    bool
+}
+
+func gridOf(c *analysis.Comparison) compareGrid {
+	g := compareGrid{cells: map[[2]string]compareCell{}}
+	for i, m := range c.Measures {
+		g.measures = append(g.measures, m.Measure)
+		for k, s := range m.Systems {
+			if i == 0 {
+				g.runs = append(g.runs, s.Run)
+			}
+			cell := compareCell{mean: plainNumber(float64(s.Mean), 4), letters: s.Letters, best: s.Best}
+			if c.Baseline != "" {
+				cell.best = k == 0
+				for _, p := range m.Pairs {
+					if p.A == s.Run && p.Different {
+						cell.letters = map[bool]string{true: "+", false: "-"}[p.Mean > 0]
+					}
+				}
+			}
+			g.cells[[2]string{s.Run, m.Measure}] = cell
+		}
+	}
+	return g
+}
+
+// legend explains the marks of a grid.
+func legend(c *analysis.Comparison) string {
+	if c.Baseline != "" {
+		return "The highest mean is bold; + and - mark runs that are better or worse than " + c.Baseline + "."
+	}
+	return "Runs that share a letter cannot be told apart; those that cannot be told from the one with the highest mean are bold."
+}
+
+// WriteComparisonMarkdown writes a table of runs and measures, one of pairs,
+// the notes and the method.
+func WriteComparisonMarkdown(w io.Writer, c *analysis.Comparison) error {
+	b := &errWriter{w: w}
+	esc := func(s string) string { return markdownEscapes.Replace(Clean(s)) }
+	for _, m := range c.Measures {
+		b.printf("%s\n\n", esc(m.Answer))
+	}
+	g := gridOf(c)
+	b.printf("| run |")
+	for _, m := range g.measures {
+		b.printf(" %s |", esc(m))
+	}
+	b.printf("\n| --- |%s\n", strings.Repeat(" ---: |", len(g.measures)))
+	for _, r := range g.runs {
+		b.printf("| %s |", esc(r))
+		for _, m := range g.measures {
+			cell := g.cells[[2]string{r, m}]
+			text := cell.mean
+			if cell.best {
+				text = "**" + text + "**"
+			}
+			if cell.letters != "" {
+				text += " " + cell.letters
+			}
+			b.printf(" %s |", text)
+		}
+		b.printf("\n")
+	}
+	b.printf("\n%s\n\n", esc(legend(c)))
+	b.printf("| measure | difference | | %s | p | corrected | permutation | Hedges g | win/tie/loss |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n", interval(c.Level))
+	u := &UI{sym: utf8Symbols}
+	for _, m := range c.Measures {
+		for _, p := range m.Pairs {
+			b.printf("| %s | %s − %s | %s | %s | %s | %s | %s | %s | %d/%d/%d |\n", esc(m.Measure), esc(p.A), esc(p.B), u.score(p.Mean), u.between(p.Low, p.High),
+				pValue(p.P), pValue(p.Adjusted), pValue(p.Permutation), u.effect(p.G), p.Wins, p.Ties, p.Losses)
+		}
+	}
+	b.printf("\n")
+	for _, n := range c.Notes {
+		b.printf("Warning: %s\n\n", esc(n.Text))
+	}
+	for _, line := range c.Method {
+		b.printf("%s\n", esc(line))
+	}
+	return b.err
+}
+
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`)
+
+// WriteComparisonLaTeX writes a booktabs table of runs and measures; the notes
+// and the method stand before it as comments.
+func WriteComparisonLaTeX(w io.Writer, c *analysis.Comparison) error {
+	b := &errWriter{w: w}
+	esc := func(s string) string { return latexEscapes.Replace(Clean(s)) }
+	b.printf("%% needs \\usepackage{booktabs}\n%% %s\n", legend(c))
+	for _, n := range c.Notes {
+		b.printf("%% warning: %s\n", Clean(n.Text))
+	}
+	for _, line := range c.Method {
+		b.printf("%% %s\n", Clean(line))
+	}
+	g := gridOf(c)
+	b.printf("\\begin{tabular}{l%s}\n\\toprule\nrun", strings.Repeat("l", len(g.measures)))
+	for _, m := range g.measures {
+		b.printf(" & %s", esc(m))
+	}
+	b.printf(" \\\\\n\\midrule\n")
+	for _, r := range g.runs {
+		b.printf("%s", esc(r))
+		for _, m := range g.measures {
+			cell := g.cells[[2]string{r, m}]
+			text := strings.Replace(cell.mean, "-", "$-$", 1)
+			if cell.best {
+				text = "\\textbf{" + text + "}"
+			}
+			switch cell.letters {
+			case "":
+			case "+", "-":
+				text += "$^{" + cell.letters + "}$"
+			default:
+				text += "\\textsuperscript{" + cell.letters + "}"
+			}
+			b.printf(" & %s", text)
+		}
+		b.printf(" \\\\\n")
+	}
+	b.printf("\\bottomrule\n\\end{tabular}\n")
+	return b.err
+}
+
+var latexEscapes = strings.NewReplacer(
+	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
+	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`,
+)
