@@ -26,6 +26,9 @@ type Evaluator struct {
 	// JudgedOnly removes documents without a grade, or with a negative one,
 	// from every ranking after Depth has cut it (trec_eval's -J).
 	JudgedOnly bool
+	// Documents is the number of documents in the collection (trec_eval's -N),
+	// which only the measure utility asks for.
+	Documents int
 	// Workers is the number of queries evaluated at a time by [Evaluator.Run];
 	// 0 stands for as many as there are processors. It changes no value.
 	Workers int
@@ -182,7 +185,10 @@ func (e *Evaluator) evaluate(q *judgedQuery, hits []entry, s *scratch, res *Quer
 		return err
 	}
 	s.list.build(hits, e)
-	e.values(q, &s.list, res.Values)
+	if err := e.values(q, &s.list, res.Values); err != nil {
+		return err
+	}
+	res.Texts = e.texts(&s.list)
 	for _, p := range s.list.places {
 		if p.grade > 0 {
 			res.FirstRelevant = int(p.rank)
@@ -238,14 +244,6 @@ func (l *list) build(hits []entry, e *Evaluator) {
 		}
 		l.retrieved++
 		l.places = append(l.places, place{rank: int32(l.retrieved), grade: grade})
-	}
-}
-
-// values computes every measure of a list into out.
-func (e *Evaluator) values(q *judgedQuery, l *list, out []float64) {
-	v := view{q: q, l: l}
-	for i, m := range e.Measures {
-		out[i] = families[m.family-1].value(&v, m)
 	}
 }
 
@@ -332,6 +330,9 @@ func (r *RunResult) aggregate() {
 	r.TieDependent = make([]int, len(r.Measures))
 	for _, q := range r.PerQuery {
 		for i, v := range q.Values {
+			if r.Measures[i].Aggregate() == GeometricMean {
+				v = math.Log(max(v, geometricFloor))
+			}
 			r.Means[i] += v
 		}
 		if q.Tied {
@@ -343,8 +344,13 @@ func (r *RunResult) aggregate() {
 			}
 		}
 	}
-	for i := range r.Means {
-		r.Means[i] /= float64(len(r.Queries))
+	for i, m := range r.Measures {
+		switch m.Aggregate() {
+		case Mean:
+			r.Means[i] /= float64(len(r.Queries))
+		case GeometricMean:
+			r.Means[i] = math.Exp(r.Means[i] / float64(len(r.Queries)))
+		}
 	}
 }
 

@@ -17,6 +17,78 @@ func TestParseMeasure(t *testing.T) {
 		"R@100":                "R@100",
 		"P(rel=3)@5":           "P(rel=3)@5",
 		"Success@1":            "Success@1",
+		"P()@5":                "P@5",
+		"P(cutoff=7)":          "P@7",
+		"P(cutoff=7)@5":        "P@5",
+
+		"nDCG(dcg='exp-log2')@10":                "nDCG(dcg='exp-log2')@10",
+		`nDCG(dcg="exp-log2", cutoff=20)`:        "nDCG(dcg='exp-log2')@20",
+		"nDCG(dcg='log2')":                       "nDCG",
+		"nDCG(gains={1: 2, 0: 1})":               "nDCG(gains={0:1,1:2})",
+		"nDCG(gains={0:0,1:1})":                  "nDCG",
+		"nDCG(gains={})":                         "nDCG",
+		"nDCG(gains={2:4.5},judged_only=True)@5": "nDCG(gains={2:4.5},judged_only=True)@5",
+		"AP(judged_only=True,rel=2)":             "AP(rel=2,judged_only=True)",
+		"AP(judged_only=False)":                  "AP",
+		"Rprec":                                  "Rprec",
+		"Bpref(rel=2)":                           "Bpref(rel=2)",
+		"infAP":                                  "infAP",
+		"IPrec@0.1":                              "IPrec@0.1",
+		"IPrec@1":                                "IPrec@1.0",
+		"IPrec(rel=2, recall=0.4)@0.2":           "IPrec(rel=2)@0.2",
+		"IPrec(recall=0)":                        "IPrec@0.0",
+		"SetP(relative=True)":                    "SetP(relative=True)",
+		"SetRelP":                                "SetP(relative=True)",
+		"SetF(beta=2)":                           "SetF(beta=2.0)",
+		"SetF(beta=1.)":                          "SetF",
+		"SetAP":                                  "SetAP",
+		"SetR(rel=2)":                            "SetR(rel=2)",
+		"Judged@10":                              "Judged@10",
+		"NumQ":                                   "NumQ",
+		"NumRel(rel=2)":                          "NumRel(rel=2)",
+		"NumRet":                                 "NumRet",
+		"NumRet(rel=1)":                          "NumRet(rel=1)",
+		"NumRelRet":                              "NumRet(rel=1)",
+		"RBP":                                    "RBP",
+		"RBP(p=0.8,rel=1)":                       "RBP(rel=1)",
+		"RBP(rel=2,p=.95)@10":                    "RBP(p=0.95,rel=2)@10",
+		"ERR@20":                                 "ERR@20",
+		"Accuracy(rel=2)@5":                      "Accuracy(rel=2)@5",
+		"Compat(p=0.9,normalize=False)":          "Compat(p=0.9,normalize=False)",
+		"MAP@5":                                  "AP@5",
+		"MRR@10":                                 "RR@10",
+		"Recall@100":                             "R@100",
+		"Precision@5":                            "P@5",
+
+		"ndcg_cut_10":           "nDCG@10",
+		"ndcg_cut.10":           "nDCG@10",
+		"ndcg":                  "nDCG",
+		"ndcg.1=3,2=9,4=4.5":    "nDCG(gains={1:3,2:9,4:4.5})",
+		"map":                   "AP",
+		"map(rel=2)":            "AP(rel=2)",
+		"map_cut_100":           "AP@100",
+		"recip_rank":            "RR",
+		"iprec_at_recall_0.10":  "IPrec@0.1",
+		"iprec_at_recall..10":   "IPrec@0.1",
+		"set_F":                 "SetF",
+		"set_F.2":               "SetF(beta=2.0)",
+		"set_relative_P":        "SetP(relative=True)",
+		"num_rel_ret":           "NumRet(rel=1)",
+		"gm_map":                "gm_map",
+		"gm_map(rel=2)":         "gm_map(rel=2)",
+		"Rprec_mult.0.2":        "Rprec_mult_0.20",
+		"relative_P_10(rel=2)":  "relative_P_10(rel=2)",
+		"utility":               "utility",
+		"utility.2,-1,0,0":      "utility_2,-1,0,0",
+		"11pt_avg..25,.5,.75":   "11pt_avg_.25,.5,.75",
+		"relstring.20":          "relstring_20",
+		"rbp.p=0.95":            "rbp_p=0.95",
+		"rbp_resid":             "rbp_resid",
+		"G_1=3.5":               "G_1=3.5",
+		"Rndcg.0=1":             "Rndcg_0=1",
+		"unj.5":                 "unj_5",
+		"num_nonrel_judged_ret": "num_nonrel_judged_ret",
+		"runid":                 "runid",
 	} {
 		m, err := ParseMeasure(text)
 		if err != nil {
@@ -35,48 +107,124 @@ func TestParseMeasure(t *testing.T) {
 	if m.Name() != "AP" || m.Rel() != 2 || m.Cutoff() != 100 || m.Doc() == "" {
 		t.Errorf("parts of %v: name %q, rel %d, cutoff %d", m, m.Name(), m.Rel(), m.Cutoff())
 	}
+	for text, want := range map[string]string{
+		"nDCG@10": "ndcg_cut_10", "AP(rel=2)@100": "map_cut_100", "RR": "recip_rank", "RR@10": "", "nDCG(dcg='exp-log2')": "",
+		"IPrec@0.1": "iprec_at_recall_0.10", "NumRet(rel=2)": "num_rel_ret", "NumRet": "num_ret", "SetF(beta=2)": "set_F_2.0",
+		"nDCG(gains={1:3,4:4.5})": "ndcg_1=3,4=4.5", "AP(judged_only=True)": "", "Judged@5": "", "P@7": "P_7",
+	} {
+		if got := MustMeasures(text)[0].TrecName(); got != want {
+			t.Errorf("trec_eval's name of %s: want %q, got %q", text, want, got)
+		}
+	}
+}
+
+func TestParseMeasures(t *testing.T) {
+	for text, want := range map[string]string{
+		"nDCG@10":                         "nDCG@10",
+		"ndcg_cut.5,10":                   "nDCG@5 nDCG@10",
+		"map_cut_5,10":                    "AP@5 AP@10",
+		"P":                               "P@5 P@10 P@15 P@20 P@30 P@100 P@200 P@500 P@1000",
+		"success":                         "Success@1 Success@5 Success@10",
+		"P(rel=2)@5  RR map":              "P(rel=2)@5 RR AP",
+		" AP ( rel = 2 ) @ 5":             "AP(rel=2)@5",
+		"nDCG(gains={1: 2, 2: 5}) @10 AP": "nDCG(gains={1:2,2:5})@10 AP",
+		"P_5 P_10 P@5":                    "P@5 P@10",
+		"set":                             "runid NumQ NumRet NumRel NumRet(rel=1) utility SetP SetP(relative=True) SetR SetAP SetF",
+	} {
+		ms, err := ParseMeasures(text)
+		var got []string
+		for _, m := range ms {
+			got = append(got, m.String())
+		}
+		if err != nil || strings.Join(got, " ") != want {
+			t.Errorf("%q: want %s, got %v, %v", text, want, got, err)
+		}
+	}
+	for text, want := range map[string]int{"official": 30, "all_trec": 100} {
+		if ms, err := ParseMeasures(text); err != nil || len(ms) != want {
+			t.Errorf("%s: want %d measures, got %d, %v", text, want, len(ms), err)
+		}
+	}
+	_, err := ParseMeasures("RR nDGC@10")
+	var e *MeasureError
+	if !errors.As(err, &e) || e.Offset != 3 || e.Text != "RR nDGC@10" || e.Suggestion != "nDCG@10" {
+		t.Errorf("got %+v", err)
+	}
+	ms, err := ParseMeasures("success P_10,5 map ndcg_cut Judged@3 iprec_at_recall runid")
+	if err != nil {
+		t.Fatal(err)
+	}
+	SortTrec(ms)
+	var got []string
+	for _, m := range ms[:5] {
+		got = append(got, m.String())
+	}
+	if s := strings.Join(got, " "); s != "runid AP IPrec@0.0 IPrec@0.1 IPrec@0.2" || ms[len(ms)-1].String() != "Judged@3" {
+		t.Errorf("in trec_eval's order: %v", ms)
+	}
 }
 
 func TestParseMeasureErrors(t *testing.T) {
-	for _, c := range []struct{ text, reason, suggestion string }{
-		{"", "no name", ""},
-		{"@10", "no name", ""},
-		{"nDGC@10", `no measure "nDGC"`, "nDCG@10"},
-		{"ndcg@10", `no measure "ndcg"`, "nDCG@10"},
-		{"ndcg_cut_10", "no measure", "nDCG@10"},
-		{"ndcg_at_10", "no measure", "nDCG@10"},
-		{"MRR@10", "no measure", "RR@10"},
-		{"MAP", "no measure", "AP"},
-		{"map_cut_100", "no measure", "AP@100"},
-		{"MAP(rel=2)@100", "no measure", "AP(rel=2)@100"},
-		{"Recall@100", "no measure", "R@100"},
-		{"recall", "no measure", "R@10"},
-		{"Precision@5", "no measure", "P@5"},
-		{"hit_rate@5", "no measure", "Success@5"},
-		{"Sucess@5", "no measure", "Success@5"}, //nolint:misspell // the mistake is what is tested
-		{"recip_rank", "no measure", "RR"},
-		{"XY@5", "the measures are nDCG, RR, AP, R@k, P@k, Success@k", ""}, // near to nothing
-		{"AR@5", "no measure", ""},                                         // as near to AP as to RR
-		{"BLEU", "no measure", ""},
-		{"P", "needs a cutoff", "P@10"},
-		{"R(rel=2)", "needs a cutoff", "R(rel=2)@10"},
-		{"P@0", "cutoff", ""},
-		{"P@-1", "cutoff", ""},
-		{"P@", "cutoff", ""},
-		{"P@010", "cutoff", ""},
-		{"P@1.5", "cutoff", ""},
-		{"P@9999999999999999999999", "cutoff", ""},
-		{"P@5@6", "cutoff", ""},
-		{"P(rel=0)@5", "rel must be", ""},
-		{"P(rel=x)@5", "rel must be", ""},
-		{"P(rel=1,rel=2)@5", "twice", ""},
-		{"P(rell=2)@5", `no parameter "rell"; it has rel`, ""},
-		{"P()@5", "no value", ""},
-		{"P(rel)@5", "no value", ""},
-		{"P(rel=2@5", `do not end in ")"`, ""},
-		{"P(rel=2)x@5", `do not end in ")"`, ""},
-		{"nDCG(rel=2)@5", "every positive grade is a gain", ""},
-		{"nDCG(dcg=2)@5", `no parameter "dcg"`, ""},
+	for _, c := range []struct {
+		text, reason, suggestion string
+		offset                   int
+	}{
+		{"", "no name", "", 0},
+		{"@10", "no name", "", 0},
+		{"nDGC@10", `no measure "nDGC"`, "nDCG@10", 0},
+		{" ndcg@10", `no measure "ndcg"`, "nDCG@10", 1},
+		{"ndcg_at_10", "no measure", "nDCG@10", 0},
+		{"mrr@10", "no measure", "RR@10", 0},
+		{"Map(rel=2)@100", "no measure", "AP(rel=2)@100", 0},
+		{"recall", "stands for 9 measures", "R@10", 0},
+		{"P_5,10", "stands for 2 measures", "P@10", 0},
+		{"hit_rate@5", "no measure", "Success@5", 0},
+		{"Sucess@5", "no measure", "Success@5", 0},                                   //nolint:misspell // the mistake is what is tested
+		{"XY@5", "the measures are nDCG, RR, AP, R@k, P@k, Success@k, Rprec", "", 0}, // near to nothing
+		{"AR@5", "no measure", "", 0},                                                // as near to AP as to RR
+		{"BLEU", "no measure", "", 0},
+		{"gm_mpa", "no measure", "gm_map", 0},
+		{"SDCG(max_rel=3)@10", "cwl_eval", "", 0},
+		{"alpha_nDCG@10", "subtopic", "", 0},
+		{"P", "needs a cutoff", "P@10", 0},
+		{"R(rel=2)", "needs a cutoff", "R(rel=2)@10", 0},
+		{"IPrec", "needs a level of recall", "IPrec@0.1", 0},
+		{"Rprec@5", "takes no cutoff", "Rprec", 6},
+		{"P@0", "cutoff", "", 2},
+		{"P@-1", "cutoff", "", 2},
+		{"P@", "cutoff", "", 2},
+		{"P@010", "cutoff", "", 2},
+		{"P@1.5", "cutoff", "", 2},
+		{"P@9999999999999999999999", "cutoff", "", 2},
+		{"P@5@6", "cutoff", "", 2},
+		{"IPrec@1.5", "level of recall", "", 6},
+		{"P(rel=0)@5", "rel must be", "", 6},
+		{"P(rel=x)@5", "rel must be", "", 6},
+		{"P(rel=1,rel=2)@5", "twice", "", 8},
+		{"P(rell=2)@5", `no parameter "rell"; it has rel`, "", 2},
+		{"P(rel)@5", "no value", "", 2},
+		{"P(rel=2@5", `do not end in ")"`, "", 7},
+		{"P(rel=2)x@5", "follows where the measure ends", "", 8},
+		{"nDCG(rel=2)@5", "every positive grade is a gain", "", 5},
+		{"nDCG(dcg=2)@5", "dcg must be", "", 9},
+		{"nDCG(dcg=log2)@5", "quotation marks", "", 9},
+		{"nDCG(dcg='log2)@5", "not closed", "", 9},
+		{"nDCG(gains=3)", "gains must be written", "", 11},
+		{"nDCG(gains={1:2,1:3})", "two gains", "", 16},
+		{"nDCG(gains={-1:2})", "a whole number from 0", "", 12},
+		{"nDCG(gains={1:x})", "must be a number", "", 14},
+		{"nDCG(judged_only=true)", "must be True or False", "", 17},
+		{"RBP(p=1)", "between 0 and 1", "", 6},
+		{"RBP(p=nan)", "between 0 and 1", "", 6},
+		{"NumQ(rel=2)", "all grades", "", 5},
+		{"ndcg_cut.x", "are numbers", "", 9},
+		{"ndcg_cut.10,-5", "whole number from 1", "", 12},
+		{"map.5", "takes no parameters", "AP", 4},
+		{"utility.1,2", "four numbers", "", 8},
+		{"rbp.p=2", "between 0 and 1", "", 4},
+		{"G.1=3,1=4", "two gains", "", 6},
+		{"gm_map(rell=2)", "no parameter in brackets but rel", "", 6},
+		{"unj_5(rel=2)", `no parameter "rel"`, "", 5},
 	} {
 		_, err := ParseMeasure(c.text)
 		var e *MeasureError
@@ -89,6 +237,9 @@ func TestParseMeasureErrors(t *testing.T) {
 		}
 		if e.Suggestion != c.suggestion {
 			t.Errorf("%q: want suggestion %q, got %q", c.text, c.suggestion, e.Suggestion)
+		}
+		if e.Offset != c.offset {
+			t.Errorf("%q: want offset %d, got %d", c.text, c.offset, e.Offset)
 		}
 	}
 }
@@ -122,6 +273,11 @@ func FuzzParseMeasure(f *testing.F) {
 		default:
 			if again, err := ParseMeasure(m.String()); err != nil || again != m {
 				t.Errorf("%q prints as %q, which reads as %v, %v", text, m, again, err)
+			}
+			if name := m.TrecName(); name != "" && !strings.Contains(name, "_at_recall") && !strings.Contains(name, "_mult") { // two decimals
+				if again, err := ParseMeasure(name); err != nil || again.TrecName() != name {
+					t.Errorf("%q is %q in trec_eval, which reads as %v, %v", text, name, again, err)
+				}
 			}
 		}
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -24,47 +23,38 @@ func trecEvalDir(t *testing.T) string {
 	return dir
 }
 
-var cutName = regexp.MustCompile(`^(ndcg_cut|map_cut|P|recall|success)_([0-9]+)$`)
-
-// fromTrecEval returns our name of one of trec_eval's measures, or "". level
-// is trec_eval's -l, which does not touch nDCG.
-func fromTrecEval(name string, level int) string {
-	rel := ""
-	if level != 1 {
-		rel = fmt.Sprintf("(rel=%d)", level)
+// trecNames are the measures of trec_eval's command line, as given to -m.
+func trecNames(t *testing.T, names string, level int) []Measure {
+	t.Helper()
+	ms, err := ParseMeasures(names)
+	if err != nil {
+		t.Fatal(err)
 	}
-	switch name {
-	case "map":
-		return "AP" + rel
-	case "recip_rank":
-		return "RR" + rel
-	case "ndcg":
-		return "nDCG"
+	for i := range ms {
+		ms[i] = ms[i].WithRel(level)
 	}
-	m := cutName.FindStringSubmatch(name)
-	if m == nil {
-		return ""
-	}
-	ours := map[string]string{"ndcg_cut": "nDCG", "map_cut": "AP" + rel, "P": "P" + rel, "recall": "R" + rel, "success": "Success" + rel}
-	return ours[m[1]] + "@" + m[2]
+	return ms
 }
 
+// Every value that NIST's files hold, in its printed form.
 func TestTrecEval(t *testing.T) {
+	const parameters = "iprec_at_recall..10,.20,.25,.75,.50 P.5,7,3 recall.20,2000 Rprec_mult.5.0,0.2,0.35 utility.2,-1,0,0 11pt_avg..25,.5,.75 ndcg.1=3,2=9,4=4.5 ndcg_cut.10,20,23.4 success.2,5,20"
 	dir := trecEvalDir(t)
 	for _, c := range []struct {
 		expected, qrels, run string
+		measures             string
 		level, depth         int
 		retrievedOnly        bool
-		values               int // how many the file has of our measures
+		values               int // how many the file has
 	}{
-		{"out.test", "qrels.test", "results.test", 1, 0, true, 11},
-		{"out.test", "qrels.test.with-comments", "results.test", 1, 0, true, 11},
-		{"out.test.a", "qrels.test", "results.test", 1, 0, true, 42},
-		{"out.test.aq", "qrels.test", "results.test", 1, 0, true, 4 * 42},
-		{"out.test.aqc", "qrels.test", "results.trunc", 1, 0, false, 4 * 42},
-		{"out.test.aqcM", "qrels.test", "results.trunc", 1, 100, false, 4 * 42},
-		{"out.test.aql", "qrels.rel_level", "results.test", 2, 0, true, 4 * 42},
-		{"out.test.meas_params", "qrels.test", "results.test", 1, 0, true, 4 * 11},
+		{"out.test", "qrels.test", "results.test", "official", 1, 0, true, 30},
+		{"out.test", "qrels.test.with-comments", "results.test", "official", 1, 0, true, 30},
+		{"out.test.a", "qrels.test", "results.test", "all_trec", 1, 0, true, 99},
+		{"out.test.aq", "qrels.test", "results.test", "all_trec", 1, 0, true, 387},
+		{"out.test.aqc", "qrels.test", "results.trunc", "all_trec", 1, 0, false, 387},
+		{"out.test.aqcM", "qrels.test", "results.trunc", "all_trec", 1, 100, false, 387},
+		{"out.test.aql", "qrels.rel_level", "results.test", "all_trec relstring.20", 2, 0, true, 387},
+		{"out.test.meas_params", "qrels.test", "results.test", parameters, 1, 0, true, 88},
 	} {
 		t.Run(c.expected+" "+c.qrels, func(t *testing.T) {
 			qrels, err := LoadQrels(filepath.Join(dir, c.qrels))
@@ -81,37 +71,48 @@ func TestTrecEval(t *testing.T) {
 			}
 			defer f.Close() //nolint:errcheck // read only
 
+			e := &Evaluator{Measures: trecNames(t, c.measures, c.level), Depth: c.depth, RetrievedOnly: c.retrievedOnly}
+			res, err := e.Run(qrels, run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := map[string]string{}
+			for i, m := range e.Measures {
+				for q, id := range append(res.Queries, "all") {
+					value, text := 0.0, ""
+					if id == "all" {
+						value, text = res.Means[i], run.Tag
+					} else {
+						value = res.PerQuery[q].Values[i]
+						if m.Aggregate() == Text {
+							text = res.PerQuery[q].Texts[i]
+						}
+					}
+					key := m.TrecName() + " " + string(id)
+					switch {
+					case m.Name() == "utility":
+						got[key] = fmt.Sprintf("%.4f", value)
+					case m.Aggregate() == Text && m.Name() == "relstring":
+						got[key] = "'" + text + "'"
+					case m.Aggregate() == Text:
+						got[key] = text
+					case m.Aggregate() == Sum:
+						got[key] = fmt.Sprintf("%.0f", value)
+					default:
+						got[key] = fmt.Sprintf("%.4f", value)
+					}
+				}
+			}
 			values := 0
-			cache := map[string]*RunResult{}
 			for sc := bufio.NewScanner(f); sc.Scan(); {
 				fields := strings.Fields(sc.Text())
-				name := fromTrecEval(fields[0], c.level)
-				if name == "" {
-					continue
-				}
-				res := cache[name]
-				if res == nil {
-					m, err := ParseMeasure(name)
-					if err != nil {
-						t.Fatal(err)
-					}
-					e := &Evaluator{Measures: []Measure{m}, Depth: c.depth, RetrievedOnly: c.retrievedOnly}
-					if res, err = e.Run(qrels, run); err != nil {
-						t.Fatal(err)
-					}
-					cache[name] = res
-				}
-				got, found := res.Means[0], fields[1] == "all"
-				for i, id := range res.Queries {
-					if string(id) == fields[1] {
-						got, found = res.PerQuery[i].Values[0], true
-					}
-				}
-				if !found {
-					t.Errorf("%s of query %s: we have no value", name, fields[1])
-				}
-				if s := fmt.Sprintf("%.4f", got); s != fields[2] {
-					t.Errorf("%s (%s) of %s: want %s, got %s", name, fields[0], fields[1], fields[2], s)
+				key := fields[0] + " " + fields[1]
+				value, ok := got[key]
+				switch {
+				case !ok:
+					t.Errorf("%s: we have no value", key)
+				case value != fields[2]:
+					t.Errorf("%s: want %s, got %s", key, fields[2], value)
 				}
 				values++
 			}
