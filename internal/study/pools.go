@@ -75,6 +75,8 @@ type chosen struct {
 	candidates int
 	relevant   int
 	err        error // *collection.PoolError
+
+	asked, offered map[string]fingerprint // queries and candidates, by language
 }
 
 // choice returns what a pool step will choose; nil where the collection cannot
@@ -97,6 +99,8 @@ func (b *builder) choice(pool *Step) *chosen {
 	p, err := collection.SelectPool(t, pool.Pool.Params())
 	if c.err = err; err == nil {
 		c.candidates, c.relevant = len(p.DocRows), p.Relevant
+		c.asked = fingerprints(collection.OfLanguage(t.Queries, pool.Pool.QueryLanguage), p.QueryRows)
+		c.offered = fingerprints(collection.OfLanguage(t.Documents, pool.Pool.CorpusLanguage), p.DocRows)
 	}
 	b.choices[pool.Recipe] = c
 	return c
