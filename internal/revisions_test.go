@@ -12,6 +12,7 @@ import (
 
 	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/plugins/bitext"
+	"github.com/xlrun/xlrun/plugins/fairness"
 	"github.com/xlrun/xlrun/plugins/faq"
 	"github.com/xlrun/xlrun/plugins/flat"
 	"github.com/xlrun/xlrun/plugins/hnsw"
@@ -36,6 +37,7 @@ var recorded = map[string]struct {
 	"index flat":          {1, "117d4d1e41582feb"},
 	"index hnsw":          {1, "0cb9276178e272cf"},
 	"metric ir":           {1, "51421be5f35ad060"},
+	"metric fairness":     {1, "58083e6f11d9b31f"},
 	"step mix":            {1, "8cf1a87f968c4b42"},
 	"step pool":           {1, "ad597ebcb875f0c1"},
 	"step check":          {1, "e6739f888a0387b0"},
@@ -214,9 +216,47 @@ func TestRevisionOfIR(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out = append(out, v)
+		out = append(out, struct {
+			Values []float64
+			Rank   int
+		}{v.Values, v.Rank})
 	}
 	held(t, "metric ir", ir.Component.Revision, out)
+}
+
+func TestRevisionOfFairness(t *testing.T) {
+	m := opened[sdk.SetMetric](t, fairness.Component, map[string]any{"measures": []string{
+		"PEER@8", "PEER(reference=True)@8", "PEER(weights={1:0.25,2:0.75})@8", "AWRF@8", "AWRF(target='uniform',distance='abs',p=0.8)@8",
+		"LPR", "LPR@1", "LangnDCG@8", "MaxR", "AlignWeak@5", "AlignStrong", "MRC@6",
+	}})
+	var queries []sdk.JudgedQuery
+	languages := []string{"deu", "eng", "isl"}
+	for i := range 6 {
+		q := sdk.JudgedQuery{
+			ID: fmt.Sprint(i), Language: languages[i%3], Group: fmt.Sprint(i / 3), Qrels: map[string]int{"d1": 1, "d4": 2, "d9": 1, "d5": 2, "d2": i % 2},
+			Documents: map[string]sdk.DocumentInfo{}, Candidates: map[string]int{"deu": 5, "eng": 4, "isl": 2},
+		}
+		for j := range 11 {
+			q.Documents[fmt.Sprintf("d%d", j)] = sdk.DocumentInfo{Language: languages[j*j%7%3]}
+		}
+		for j := range 9 {
+			q.Ranking = append(q.Ranking, sdk.ScoredDocument{ID: fmt.Sprintf("d%d", (j*(i+2))%11), Score: float64((9 - j) / 2)})
+		}
+		queries = append(queries, q)
+	}
+	values, err := m.EvaluateSet(context.Background(), queries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := []any{m.Measures()}
+	for _, v := range values {
+		var digits []string // it promises numbers, not bits
+		for _, x := range v.Values {
+			digits = append(digits, fmt.Sprintf("%.9f", x))
+		}
+		out = append(out, digits, v.Rank, v.Undefined, v.Notes)
+	}
+	held(t, "metric fairness", fairness.Component.Revision, out)
 }
 
 // stepRevision reads the revision of a host step from package study, which

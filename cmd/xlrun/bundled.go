@@ -7,6 +7,7 @@ import (
 	"github.com/xlrun/xlrun/internal/pluginhost"
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/plugins/bitext"
+	"github.com/xlrun/xlrun/plugins/fairness"
 	"github.com/xlrun/xlrun/plugins/faq"
 	"github.com/xlrun/xlrun/plugins/flat"
 	"github.com/xlrun/xlrun/plugins/hnsw"
@@ -30,6 +31,7 @@ var bundled = []sdk.Plugin{
 	{Name: "flat", Version: workflow.Version, Components: []sdk.Component{flat.Component}},
 	{Name: "hnsw", Version: workflow.Version, Components: []sdk.Component{hnsw.Component}},
 	{Name: "ir", Version: workflow.Version, Components: []sdk.Component{ir.Component}},
+	{Name: "fairness", Version: workflow.Version, Components: []sdk.Component{fairness.Component}},
 }
 
 func bundledPlugin(name string) (sdk.Plugin, bool) {

@@ -192,6 +192,9 @@ func (a *app) describeComponent(ctx context.Context, source, name string) int {
 		if len(d.PairKinds) > 0 {
 			_, _ = fmt.Fprintf(a.stdout, "\nKinds of pair: %s\n", strings.Join(d.PairKinds, ", "))
 		}
+		if d.Languages {
+			_, _ = fmt.Fprintln(a.stdout, "\nIt is told the languages of queries and documents, and which are translations.")
+		}
 		a.printOptions("Arguments", d.Options)
 		if d.Train != nil {
 			a.printOptions("Arguments of its train block", d.Train)

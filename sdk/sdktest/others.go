@@ -430,6 +430,25 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 		{"an empty ranking", sdk.JudgedQuery{ID: "4", Qrels: qrels}, 0},
 		{"equal scores", sdk.JudgedQuery{ID: "6", Qrels: qrels, Ranking: []sdk.ScoredDocument{{ID: "x", Score: 1}, {ID: "a", Score: 1}}}, -1},
 	}
+	if s.info.Languages {
+		for i := range cases {
+			cases[i].q = told(cases[i].q)
+		}
+	}
+	// flat are the values; those that are undefined count as 0.
+	flat := func(what string, v sdk.QueryValues) ([]float32, error) {
+		if err := v.Check(measures); err != nil {
+			return nil, fmt.Errorf("%s: %w", what, err)
+		}
+		var out []float32
+		for i, x := range v.Values {
+			if v.Why(i) != "" {
+				x = 0
+			}
+			out = append(out, float32(x))
+		}
+		return out, nil
+	}
 	run := func(m sdk.Metric) ([]float32, error) {
 		var all []float32
 		for _, c := range cases {
@@ -437,22 +456,19 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 			switch {
 			case err != nil:
 				return nil, fmt.Errorf("%s: %w", c.what, err)
-			case len(v.Values) != len(measures):
-				return nil, fmt.Errorf("%s: want %d values, got %d", c.what, len(measures), len(v.Values))
 			case c.rank >= 0 && v.Rank != c.rank:
 				return nil, fmt.Errorf("%s: the first relevant document has rank %d, it says %d", c.what, c.rank, v.Rank)
 			}
-			for i, x := range v.Values {
-				if math.IsNaN(x) || math.IsInf(x, 0) {
-					return nil, fmt.Errorf("%s: %s is %v", c.what, measures[i], x)
-				}
-				all = append(all, float32(x))
+			xs, err := flat(c.what, v)
+			if err != nil {
+				return nil, err
 			}
+			all = append(all, xs...)
 		}
 		return all, nil
 	}
 	var whole []float32
-	if !s.ask("every query gets one finite value per measure, and the right rank", func() (err error) {
+	if !s.ask("every query gets one finite value per measure, or why there is none, and the right rank", func() (err error) {
 		whole, err = run(m)
 		return err
 	}) {
@@ -464,14 +480,44 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 		if err != nil && (!errors.As(err, &e) || e.Fault == pluginhost.FaultInput) {
 			return nil
 		}
-		for i, x := range v.Values {
-			if math.IsNaN(x) || math.IsInf(x, 0) {
-				return fmt.Errorf("%s is %v", measures[i], x)
-			}
-		}
-		return err
+		return either(err, v.Check(measures))
 	})
+	if s.info.Languages {
+		s.ask("a query of which no language is known has finite values, or none and says why", func() error {
+			q := cases[0].q
+			q.Language, q.Group, q.Candidates, q.Documents = "", "", nil, map[string]sdk.DocumentInfo{}
+			v, err := m.Evaluate(ctx, q)
+			return either(err, v.Check(measures))
+		})
+	}
+	if set, ok := m.(sdk.SetMetric); ok {
+		s.ask("all queries at once get a finite value each, or why there is none", func() error {
+			var queries []sdk.JudgedQuery
+			for _, c := range cases {
+				queries = append(queries, c.q)
+			}
+			got, err := set.EvaluateSet(ctx, queries)
+			if err != nil {
+				return err
+			}
+			if len(got) != len(queries) {
+				return fmt.Errorf("want the values of %d queries, got %d", len(queries), len(got))
+			}
+			for i, v := range got {
+				if _, err := flat(cases[i].what, v); err != nil {
+					return err
+				}
+				if want := cases[i].rank; want >= 0 && v.Rank != want {
+					return fmt.Errorf("%s: the first relevant document has rank %d, it says %d", cases[i].what, want, v.Rank)
+				}
+			}
+			return nil
+		})
+	}
 	s.ask("a better ranking is no worse", func() error {
+		if s.info.Languages {
+			return skipped("it judges how languages are treated, not only what is found")
+		}
 		n := len(measures)
 		for i, name := range measures {
 			if whole[i] < whole[n+i] {
@@ -492,4 +538,19 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 		again, err := run(v.(sdk.Metric))
 		return either(err, s.same("anew", whole, again))
 	})
+}
+
+// told adds what a metric that asks for languages is told: two of them, and
+// that a and b are translations of one another.
+func told(q sdk.JudgedQuery) sdk.JudgedQuery {
+	q.Language, q.Group, q.Candidates = "eng", "g"+q.ID, map[string]int{"deu": 3, "eng": 3}
+	q.Documents = map[string]sdk.DocumentInfo{}
+	all := map[string]sdk.DocumentInfo{"a": {Language: "eng", Group: "1"}, "b": {Language: "deu", Group: "1"}, "c": {Language: "deu", Group: "2"}, "d": {Language: "eng", Group: "2"}, "x": {Language: "eng", Group: "3"}, "y": {Language: "deu", Group: "3"}}
+	for id := range q.Qrels {
+		q.Documents[id] = all[id]
+	}
+	for _, d := range q.Ranking {
+		q.Documents[d.ID] = all[d.ID]
+	}
+	return q
 }

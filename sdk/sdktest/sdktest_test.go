@@ -300,6 +300,8 @@ func (m *metric) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues
 		v.Rank++
 	case "NaN":
 		v.Values[0] = 0 / v.Values[0]
+	case "reasons":
+		v.Undefined = []string{"no", "no"}
 	case "upside down":
 		v.Values[0] = -v.Values[0]
 	case "nondeterministic":
@@ -346,6 +348,7 @@ var catches = []struct{ kind, bad, check string }{
 	{"index", "deaf", "cancelled within two seconds"},
 	{"metric", "rank", "the right rank"},
 	{"metric", "NaN", "one finite value"},
+	{"metric", "reasons", "one finite value"},
 	{"metric", "upside down", "a better ranking"},
 	{"metric", "nondeterministic", "same input twice"},
 	{"metric", "panics", "one finite value"},
