@@ -265,6 +265,10 @@ type RunResult struct {
 	// each measure.
 	TiedQueries  int
 	TieDependent []int
+	// Tag is that of the run, and Findings what is odd about it. Only
+	// [Evaluator.Stream] fills Findings.
+	Tag      string
+	Findings []Finding
 }
 
 // Run evaluates every judged query of a run. Where no query counts there is no

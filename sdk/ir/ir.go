@@ -93,6 +93,9 @@ func (r Ranking) Sort(t Ties) {
 type Run struct {
 	Tag      string
 	Rankings map[QueryID]Ranking
+	// Metadata is the run's ir_metadata, YAML that a run file carries in
+	// comments; "" for none.
+	Metadata string
 }
 
 // Queries returns the queries of the run in byte order.

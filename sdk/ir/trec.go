@@ -3,7 +3,6 @@ package ir
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -12,63 +11,13 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // The TREC formats, as trec_eval 10 reads them: one judgment or hit per line,
 // fields separated by any ASCII white space, LF or CRLF, blank lines and lines
 // that start with '#' skipped. Unlike trec_eval, a number must be a number
 // throughout ("1.5" is no grade, "1x" no score) and NaN is no score.
-
-// Fault is one mistake in a file.
-type Fault struct {
-	Line int // from 1; 0 where the file as a whole is at fault
-	Text string
-}
-
-// ReadError holds the mistakes in one file, by line.
-type ReadError struct {
-	File   string
-	Faults []Fault // the first maxFaults
-	More   int     // how many there were beyond these
-}
-
-// maxFaults is as many as a person may want to read, and then some.
-const maxFaults = 100
-
-func (e *ReadError) Error() string {
-	var b strings.Builder
-	for i, f := range e.Faults {
-		if i > 0 {
-			b.WriteByte('\n')
-		}
-		b.WriteString(e.File)
-		if f.Line > 0 {
-			fmt.Fprintf(&b, ":%d", f.Line)
-		}
-		b.WriteString(": ")
-		b.WriteString(f.Text)
-	}
-	if e.More > 0 {
-		fmt.Fprintf(&b, "\n%s: and %d more", e.File, e.More)
-	}
-	return b.String()
-}
-
-func (e *ReadError) add(line int, format string, args ...any) {
-	e.Faults = append(e.Faults, Fault{Line: line, Text: fmt.Sprintf(format, args...)})
-}
-
-// result returns nil where nothing was found, and cuts the list otherwise.
-func (e *ReadError) result() error {
-	if len(e.Faults) == 0 {
-		return nil
-	}
-	slices.SortStableFunc(e.Faults, func(a, b Fault) int { return cmp.Compare(a.Line, b.Line) })
-	if n := len(e.Faults); n > maxFaults {
-		e.Faults, e.More = e.Faults[:maxFaults], n-maxFaults
-	}
-	return e
-}
 
 // maxLine bounds the length of a line, in bytes.
 const maxLine = 1 << 20
@@ -77,175 +26,670 @@ const maxLine = 1 << 20
 // are part of an id.
 func space(c byte) bool { return c == ' ' || '\t' <= c && c <= '\r' }
 
-// scanTREC calls line for every line with content, with its first fields, at
-// most want; rest says whether more follow. Fields are valid until line
-// returns.
-func scanTREC(r io.Reader, want int, bad *ReadError, line func(n int, fields [][]byte, rest bool)) error {
-	sc := bufio.NewScanner(r)
-	sc.Buffer(make([]byte, 0, 64<<10), maxLine)
-	fields := make([][]byte, 0, want)
-	n := 0
-	for sc.Scan() {
-		n++
-		b := sc.Bytes()
-		if n == 1 {
-			b = bytes.TrimPrefix(b, []byte("\ufeff"))
-		}
-		if bytes.IndexByte(b, 0) >= 0 {
-			bad.add(n, "the line holds a NUL byte; is this a text file?")
-			continue
-		}
-		fields = fields[:0]
-		i := 0
-		for len(fields) < want {
-			for i < len(b) && space(b[i]) {
-				i++
-			}
-			if i == len(b) {
-				break
-			}
-			start := i
-			for i < len(b) && !space(b[i]) {
-				i++
-			}
-			fields = append(fields, b[start:i])
-		}
-		if len(fields) == 0 || fields[0][0] == '#' {
-			continue
-		}
-		for i < len(b) && space(b[i]) {
-			i++
-		}
-		line(n, fields, i < len(b))
-	}
-	if err := sc.Err(); err != nil {
-		if errors.Is(err, bufio.ErrTooLong) {
-			bad.add(n+1, "the line is longer than %d bytes", maxLine)
-			return nil
-		}
-		return fmt.Errorf("%s:%d: %w", bad.File, n+1, err)
-	}
-	return nil
+// dialect is how a line falls into fields.
+type dialect struct {
+	class    [256]uint8
+	comments bool // lines that start with '#' are skipped
 }
 
-// ReadQrels reads judgments: lines of query, iteration (ignored), document and
-// grade. name stands for the file in errors, which are a [*ReadError] unless
-// reading itself goes wrong. A document judged twice for one query is an
-// error, and so is a file without judgments.
-func ReadQrels(r io.Reader, name string) (Qrels, error) {
-	bad := &ReadError{File: name}
-	qrels := Qrels{}
-	var id QueryID
-	var current Judgments
-	empty := true
-	err := scanTREC(r, 4, bad, func(n int, f [][]byte, rest bool) {
-		empty = false
+// The classes of bytes.
+const (
+	inField = iota
+	between
+	atEnd // of the line
+)
+
+var trecDialect = newDialect(space, true)
+
+func newDialect(separates func(byte) bool, comments bool) *dialect {
+	d := &dialect{comments: comments}
+	for c := range d.class {
+		if separates(byte(c)) {
+			d.class[c] = between
+		}
+	}
+	d.class['\n'] = atEnd
+	return d
+}
+
+// dialectOf returns the dialect whose fields are separated by sep; 0 stands
+// for TREC's.
+func dialectOf(sep byte) *dialect {
+	if sep == 0 {
+		return trecDialect
+	}
+	return newDialect(func(c byte) bool { return c == sep }, false)
+}
+
+// firstField returns the bounds of the first field of the line that starts at
+// i, which may be empty: b[start:end]. The line must have an end.
+func (d *dialect) firstField(b []byte, i int) (start, end int) {
+	for d.class[b[i]] == between {
+		i++
+	}
+	start = i
+	for d.class[b[i]] == inField {
+		i++
+	}
+	return start, i
+}
+
+// lineBlock is a number of whole lines.
+type lineBlock struct {
+	data []byte // ends with '\n'
+	base int64  // how many lines of the file come before
+	cut  int64  // the line of the file that has no end of its own; 0 for none
+	// parts, where it is not nil, tells where in the file the lines of a block
+	// come from that was put together.
+	parts []part
+}
+
+// part is a number of lines that follow each other in a file: line n of the
+// block, from 1, is line file of the file, and so on until the next part.
+type part struct {
+	n    int32
+	file int64
+}
+
+// line returns the number of the n-th line of the block.
+func (b *lineBlock) line(n int32) int64 {
+	if b.parts != nil {
+		i, found := slices.BinarySearchFunc(b.parts, n, func(p part, n int32) int { return int(p.n) - int(n) })
+		if !found {
+			i--
+		}
+		return b.parts[i].file + int64(n-b.parts[i].n)
+	}
+	return b.base + int64(n)
+}
+
+// scanner calls line for every line of a block with content, with its first
+// fields, at most want, and the rest. Lines that are no text are left out.
+type scanner struct {
+	d    *dialect
+	want int
+	// line must not keep the fields.
+	line func(n int32, fields [][]byte, rest []byte)
+	// comment is called for comments, where it is not nil.
+	comment func(text []byte)
+
+	fields [][]byte
+}
+
+// scan returns the number of lines.
+func (s *scanner) scan(b *lineBlock, f *findings) int32 {
+	data := b.data
+	hasNUL, ascii := bytes.IndexByte(data, 0) >= 0, isASCII(data)
+	class := &s.d.class
+	var n int32
+	for i := 0; i < len(data); {
+		n++
+		start := i
+		if hasNUL || !ascii {
+			end := i + bytes.IndexByte(data[i:], '\n')
+			text := data[i:end]
+			if hasNUL && bytes.IndexByte(text, 0) >= 0 {
+				f.add(kindNUL, b.line(n), "the line holds a NUL byte; is this a text file?")
+				i = end + 1
+				continue
+			}
+			if !ascii && !utf8.Valid(text) {
+				if k := b.line(n); f.wants(kindInvalidUTF8, k) {
+					f.add(kindInvalidUTF8, k, "the line is not UTF-8: %q", short(text))
+				} else {
+					f.kinds[kindInvalidUTF8].count++
+				}
+			}
+		}
+		fields := s.fields[:0]
+		for len(fields) < s.want {
+			for class[data[i]] == between {
+				i++
+			}
+			if data[i] == '\n' {
+				break
+			}
+			at := i
+			for class[data[i]] == inField {
+				i++
+			}
+			fields = append(fields, data[at:i])
+			if len(fields) == 1 && s.d.comments && data[at] == '#' {
+				break
+			}
+		}
+		s.fields = fields
+		end := i
+		if data[i] != '\n' {
+			end = i + bytes.IndexByte(data[i:], '\n')
+		}
+		rest := data[i:end]
+		i = end + 1
 		switch {
-		case len(f) < 4:
-			bad.add(n, "want 4 fields (query, iteration, document, grade), got %d", len(f))
-			return
-		case rest:
-			bad.add(n, "want 4 fields (query, iteration, document, grade), got more")
+		case len(fields) == 0:
+		case end-start > maxLine:
+			f.add(kindLongLine, b.line(n), "the line is longer than %d bytes", maxLine)
+		case s.d.comments && fields[0][0] == '#':
+			if s.comment != nil {
+				s.comment(data[start:end])
+			}
+		default:
+			s.line(n, fields, rest)
+		}
+	}
+	return n
+}
+
+// isASCII reports whether no byte has its highest bit set.
+func isASCII(b []byte) bool {
+	for len(b) >= 32 {
+		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7]|
+			b[8]|b[9]|b[10]|b[11]|b[12]|b[13]|b[14]|b[15]|
+			b[16]|b[17]|b[18]|b[19]|b[20]|b[21]|b[22]|b[23]|
+			b[24]|b[25]|b[26]|b[27]|b[28]|b[29]|b[30]|b[31])&0x80 != 0 {
+			return false
+		}
+		b = b[32:]
+	}
+	for _, c := range b {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// short returns the beginning of a text for a message.
+func short[T ~string | ~[]byte](text T) string {
+	if len(text) > 60 {
+		return string(text[:60]) + "…"
+	}
+	return string(text)
+}
+
+// few reports a line with too few fields.
+func few(f *findings, b *lineBlock, n int32, fields [][]byte, want int, names string) {
+	k, line := kindFewFields, b.line(n)
+	if line == b.cut {
+		k = kindTruncatedLine
+	}
+	if !f.wants(k, line) {
+		f.kinds[k].count++
+		return
+	}
+	if k == kindTruncatedLine {
+		f.add(k, line, "the file ends within a line: want %d fields (%s), got %d", want, names, len(fields))
+		return
+	}
+	hint := ""
+	if want == 6 && len(fields) == 4 && isInt(fields[3]) {
+		hint = "; are these judgments?"
+	}
+	f.add(k, line, "want %d fields (%s), got %d%s", want, names, len(fields), hint)
+}
+
+func isInt(b []byte) bool { _, err := strconv.Atoi(string(b)); return err == nil }
+
+const (
+	qrelsFields = "query, iteration, document, grade"
+	runFields   = "query, iteration, document, rank, score, tag"
+)
+
+// parseGrade reads a grade; k is -1 where it is fine.
+func parseGrade(b []byte) (grade int, k kind) {
+	if v, err := strconv.ParseInt(string(b), 10, 32); err == nil && v <= maxParameter && v >= -maxParameter {
+		return int(v), -1
+	}
+	v, err := strconv.ParseFloat(string(b), 64)
+	switch {
+	case err != nil || !(math.Abs(v) <= maxParameter):
+		return 0, kindBadGrade
+	case v == math.Trunc(v):
+		return int(v), kindDecimalGrade
+	}
+	return 0, kindFloatGrade
+}
+
+// ReadQrels reads judgments as [InspectQrels] does, without its findings.
+func ReadQrels(r io.Reader, name string) (Qrels, error) {
+	qrels, _, err := InspectQrels(r, name)
+	return qrels, err
+}
+
+// InspectQrels reads judgments: lines of query, iteration (ignored), document
+// and grade. name stands for the file in findings and errors. Findings of the
+// severity [Error] make the error a [*ReadError]; other errors are of reading
+// itself. Findings come with and without an error.
+func InspectQrels(r io.Reader, name string) (Qrels, []Finding, error) {
+	return inspectQrels(r, name, trecDialect)
+}
+
+func inspectQrels(r io.Reader, name string, d *dialect) (Qrels, []Finding, error) {
+	var (
+		f       findings
+		qrels   = Qrels{}
+		firsts  = map[QueryID]int64{} // the line of a query's first judgment
+		block   *lineBlock
+		base    int64
+		id      QueryID
+		current Judgments
+		text    string // of the block, so that ids share its memory
+	)
+	empty := true
+	s := &scanner{d: d, want: 4}
+	s.line = func(n int32, fields [][]byte, rest []byte) {
+		empty = false
+		line := block.line(n)
+		if len(fields) < 4 {
+			few(&f, block, n, fields, 4, qrelsFields)
 			return
 		}
-		grade, err := strconv.Atoi(string(f[3]))
-		if err != nil {
-			bad.add(n, "the grade must be a whole number, got %q", f[3])
-			return
+		for _, c := range rest {
+			if d.class[c] == inField {
+				f.add(kindExtraFields, line, "want 4 fields (%s), got more", qrelsFields)
+				return
+			}
 		}
-		if current == nil || string(f[0]) != string(id) {
-			id = QueryID(f[0])
+		// slice returns a field as a part of text; capacities tell where it is.
+		slice := func(field []byte) string {
+			at := cap(block.data) - cap(field)
+			return text[at : at+len(field)]
+		}
+		grade, k := parseGrade(fields[3])
+		switch k {
+		case kindBadGrade:
+			f.add(k, line, "the grade must be a whole number, got %q", fields[3])
+			return
+		case kindFloatGrade:
+			f.add(k, line, "the grade must be a whole number, got %q", fields[3])
+			return
+		case kindDecimalGrade:
+			f.add(k, line, "the grade %q has decimals; it is read as %d", fields[3], grade)
+		}
+		if current == nil || string(fields[0]) != string(id) {
+			id = QueryID(slice(fields[0]))
 			if current = qrels[id]; current == nil {
 				current = Judgments{}
 				qrels[id] = current
+				firsts[id] = line
 			}
 		}
-		if _, twice := current[DocID(f[2])]; twice {
-			bad.add(n, "document %q is judged twice for query %q", f[2], id)
+		doc := DocID(slice(fields[2]))
+		if before, twice := current[doc]; twice {
+			if before == grade {
+				f.add(kindJudgedTwice, line, "document %q is judged twice for query %q, with the grade %d each time", doc, id, grade)
+			} else {
+				f.add(kindConflictingGrades, line, "document %q is judged twice for query %q, as %d and as %d", doc, id, before, grade)
+			}
 			return
 		}
-		current[DocID(f[2])] = grade
+		if grade < 0 {
+			f.add(kindNegativeGrade, line, "the grade of document %q for query %q is %d; below 0 means not judged", doc, id, grade)
+		}
+		current[doc] = grade
+	}
+	br := newBlockReader(r, d, 1<<20)
+	br.byLine = true
+	err := br.each(func(b *lineBlock) error {
+		block, text = b, string(b.data)
+		base = b.base + int64(s.scan(b, &f))
+		return nil
 	})
-	if err != nil {
-		return nil, err
+	if err = ended(err, &f, base, name); err != nil {
+		return nil, f.list(name), err
 	}
-	if empty && len(bad.Faults) == 0 {
-		bad.add(0, "the file holds no judgments")
+	if empty && !f.stops() {
+		f.add(kindEmptyFile, 0, "the file holds no judgments")
 	}
-	if err := bad.result(); err != nil {
-		return nil, err
+	for _, id := range qrels.Queries() {
+		if !qrels[id].anyRelevant() {
+			f.add(kindNoRelevant, firsts[id], "query %q has judgments but no relevant document", id)
+		}
 	}
-	return qrels, nil
+	if err := f.err(name); err != nil {
+		return nil, f.list(name), err
+	}
+	return qrels, f.list(name), nil
 }
 
-// ReadRun reads a run: lines of query, iteration (ignored), document, rank
-// (ignored), score and tag; what follows is ignored. Rankings keep the order
-// of the file; the tag is the last line's. name stands for the file in errors,
-// which are a [*ReadError] unless reading itself goes wrong. A document that
-// occurs twice for one query is an error, and so is a file without hits.
-func ReadRun(r io.Reader, name string) (Run, error) {
-	type list struct {
-		hits  Ranking
-		lines []int32 // of each hit, for messages
+// ended turns the error that reading ended with into a finding where it is
+// one.
+func ended(err error, f *findings, line int64, name string) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		f.add(kindTruncatedStream, line+1, "the compressed file is cut off: %v", err)
+		return nil
 	}
-	bad := &ReadError{File: name}
-	lists := map[QueryID]*list{}
-	var id QueryID
-	var current *list
-	var tag []byte
-	empty := true
-	err := scanTREC(r, 6, bad, func(n int, f [][]byte, _ bool) {
-		empty = false
-		if len(f) < 6 {
-			bad.add(n, "want 6 fields (query, iteration, document, rank, score, tag), got %d", len(f))
-			return
+	return fmt.Errorf("%s:%d: %w", name, line+1, err)
+}
+
+func (j Judgments) anyRelevant() bool {
+	for _, grade := range j {
+		if grade > 0 {
+			return true
 		}
-		score, err := strconv.ParseFloat(string(f[4]), 64)
+	}
+	return false
+}
+
+// ReadRun reads a run as [InspectRun] does, without its findings.
+func ReadRun(r io.Reader, name string) (Run, error) {
+	run, _, err := InspectRun(r, name)
+	return run, err
+}
+
+// InspectRun reads a run: lines of query, iteration (ignored), document, rank,
+// score and tag; what follows is ignored. Rankings keep the order of the file;
+// the tag is the last line's. Ranks that count from 0 are raised by one, and a
+// rank column that holds only zeros says nothing. name stands for the file in
+// findings and errors. Findings of the severity [Error] make the error a
+// [*ReadError]; other errors are of reading itself. Findings come with and
+// without an error.
+func InspectRun(r io.Reader, name string) (Run, []Finding, error) {
+	return inspectRun(r, name, trecDialect)
+}
+
+// InspectSource is [InspectRun] of a source.
+func InspectSource(src Source) (Run, []Finding, error) {
+	r, err := src.Open()
+	if err != nil {
+		return Run{}, nil, err
+	}
+	defer r.Close() //nolint:errcheck // nothing was written
+	return inspectRun(r, src.Name, dialectOf(src.Separator))
+}
+
+func inspectRun(r io.Reader, name string, d *dialect) (Run, []Finding, error) {
+	type list struct {
+		hits  []entry
+		lines []int64 // of each hit
+		last  int     // the count of changes of query when its latest hit came
+		split bool
+	}
+	var (
+		f       findings
+		lists   = map[QueryID]*list{}
+		order   []QueryID
+		id      QueryID
+		current *list
+		changes int
+		base    int64
+		text    string
+		block   *lineBlock
+		meta    metadata
+	)
+	p := newRunParser(d)
+	p.hit = func(query, doc []byte, rank int32, score float64, n int32) {
+		slice := func(field []byte) string {
+			at := cap(block.data) - cap(field)
+			return text[at : at+len(field)]
+		}
+		if current == nil || string(query) != string(id) {
+			changes++
+			id = QueryID(slice(query))
+			if current = lists[id]; current == nil {
+				current = &list{last: changes}
+				lists[id] = current
+				order = append(order, id)
+			}
+			if current.last != changes && !current.split {
+				current.split = true
+				f.add(kindScattered, block.line(n), "the lines of query %q are not together", id)
+			}
+		}
+		current.last = changes
+		current.hits = append(current.hits, entry{doc: DocID(slice(doc)), score: score, rank: rank, grade: unjudged})
+		current.lines = append(current.lines, block.line(n))
+	}
+	p.comment = meta.add
+	br := newBlockReader(r, d, 1<<20)
+	br.byLine = true
+	err := br.each(func(b *lineBlock) error {
+		block, text = b, string(b.data)
+		base = b.base + int64(p.parse(b, &f))
+		return nil
+	})
+	if err = ended(err, &f, base, name); err != nil {
+		return Run{}, f.list(name), err
+	}
+	run := Run{Tag: p.tags.last(), Metadata: meta.text(), Rankings: make(map[QueryID]Ranking, len(lists))}
+	p.tags.report(&f, br.unterminated, base)
+	var depths []querySummary
+	c := newChecker(&f)
+	for _, id := range order {
+		l := lists[id]
+		c.ranking(string(id), l.hits, l.lines)
+		depths = append(depths, querySummary{id: string(id), line: l.lines[0], hits: len(l.hits)})
+		ranking := make(Ranking, len(l.hits))
+		for i, h := range l.hits {
+			ranking[i] = Hit{Doc: h.doc, Score: h.score, Rank: h.rank}
+		}
+		run.Rankings[id] = ranking
+	}
+	reportDepths(&f, depths)
+	if !p.any && !f.stops() {
+		f.add(kindEmptyFile, 0, "the file holds no hits")
+	}
+	if err := f.err(name); err != nil {
+		return Run{}, f.list(name), err
+	}
+	return run, f.list(name), nil
+}
+
+// noRank marks a rank column that holds no number.
+const noRank = math.MinInt32
+
+// runParser reads the lines of a run.
+type runParser struct {
+	s    scanner
+	hit  func(query, doc []byte, rank int32, score float64, n int32)
+	tags tagSet
+	any  bool // a line with content was seen
+
+	comment func(text []byte)
+	b       *lineBlock
+	f       *findings
+}
+
+func newRunParser(d *dialect) *runParser {
+	p := &runParser{s: scanner{d: d, want: 6}}
+	p.s.line = p.line
+	p.s.comment = func(text []byte) {
+		if p.comment != nil && !p.any {
+			p.comment(text)
+		}
+	}
+	return p
+}
+
+// parse calls hit for every hit of b, reports the rest to f and returns the
+// number of lines. Fields are valid until hit returns.
+func (p *runParser) parse(b *lineBlock, f *findings) int32 {
+	p.b, p.f = b, f
+	return p.s.scan(b, f)
+}
+
+func (p *runParser) line(n int32, fields [][]byte, _ []byte) {
+	p.any = true
+	b, f := p.b, p.f
+	if len(fields) < 6 {
+		few(f, b, n, fields, 6, runFields)
+		return
+	}
+	score, err := parseFloat(fields[4])
+	if err != nil || !(math.Abs(score) <= math.MaxFloat64) {
 		switch {
 		case errors.Is(err, strconv.ErrRange):
-			bad.add(n, "the score %q is beyond the range of a 64-bit float", f[4])
+			f.add(kindScoreRange, b.line(n), "the score %q is beyond the range of a 64-bit float", fields[4])
 			return
 		case err != nil:
-			bad.add(n, "the score must be a number, got %q", f[4])
+			f.add(kindBadScore, b.line(n), "the score must be a number, got %q", fields[4])
 			return
 		case math.IsNaN(score):
-			bad.add(n, "the score is NaN, which has no place in a ranking")
+			f.add(kindNaNScore, b.line(n), "the score is NaN, which has no place in a ranking")
 			return
 		}
-		if current == nil || string(f[0]) != string(id) {
-			id = QueryID(f[0])
-			if current = lists[id]; current == nil {
-				current = &list{}
-				lists[id] = current
+		f.add(kindInfiniteScore, b.line(n), "document %q of query %q has the score %q", fields[2], fields[0], fields[4])
+	}
+	rank, ok := parseRank(fields[3])
+	if !ok {
+		rank = noRank
+		if k := b.line(n); f.wants(kindBadRank, k) {
+			f.add(kindBadRank, k, "the rank must be a whole number of 0 or more, got %q", fields[3])
+		} else {
+			f.kinds[kindBadRank].count++
+		}
+	}
+	p.tags.add(fields[5], b, n)
+	p.hit(fields[0], fields[2], rank, score, n)
+}
+
+// parseRank reads a rank of at most nine digits.
+func parseRank(b []byte) (int32, bool) {
+	if len(b) == 0 || len(b) > 9 {
+		return 0, false
+	}
+	var v int32
+	for _, c := range b {
+		if c-'0' > 9 {
+			return 0, false
+		}
+		v = v*10 + int32(c-'0')
+	}
+	return v, true
+}
+
+// tagSet holds the tags of a file with the lines where they come first and
+// last, so that lines may be read in any order.
+type tagSet struct {
+	tags    []tagLines
+	current int
+}
+
+type tagLines struct {
+	tag         string
+	first, last int64
+	lines       int
+}
+
+const maxTags = 100
+
+func (s *tagSet) add(tag []byte, b *lineBlock, n int32) {
+	if s.current >= len(s.tags) || s.tags[s.current].tag != string(tag) {
+		s.current = s.find(string(tag))
+		if s.current < 0 {
+			s.current = len(s.tags)
+			return
+		}
+	}
+	t := &s.tags[s.current]
+	line := b.line(n)
+	if t.lines == 0 || line < t.first {
+		t.first = line
+	}
+	t.last = max(t.last, line)
+	t.lines++
+}
+
+func (s *tagSet) find(tag string) int {
+	for i := range s.tags {
+		if s.tags[i].tag == tag {
+			return i
+		}
+	}
+	if len(s.tags) == maxTags {
+		return -1
+	}
+	s.tags = append(s.tags, tagLines{tag: tag})
+	return len(s.tags) - 1
+}
+
+// merge adds the tags of g.
+func (s *tagSet) merge(g *tagSet) {
+	for _, t := range g.tags {
+		i := s.find(t.tag)
+		if i < 0 || t.lines == 0 {
+			continue
+		}
+		to := &s.tags[i]
+		if to.lines == 0 || t.first < to.first {
+			to.first = t.first
+		}
+		to.last = max(to.last, t.last)
+		to.lines += t.lines
+	}
+}
+
+// last returns the tag of the last line.
+func (s *tagSet) last() string {
+	tag, line := "", int64(-1)
+	for _, t := range s.tags {
+		if t.last > line {
+			tag, line = t.tag, t.last
+		}
+	}
+	return tag
+}
+
+// report reports several tags, and a last one that was cut off in a file of
+// so many lines that has no end of line.
+func (s *tagSet) report(f *findings, unterminated bool, lines int64) {
+	if len(s.tags) < 2 {
+		return
+	}
+	tags := slices.Clone(s.tags)
+	slices.SortFunc(tags, func(a, b tagLines) int { return int(a.first - b.first) })
+	last := tags[len(tags)-1]
+	if unterminated && last.lines == 1 && last.first == lines {
+		for _, t := range tags[:len(tags)-1] {
+			if strings.HasPrefix(t.tag, last.tag) {
+				f.add(kindTruncatedLine, lines, "the file ends within a line: the tag is %q here and %q before", short(last.tag), short(t.tag))
+				tags = tags[:len(tags)-1]
+				break
 			}
 		}
-		current.hits = append(current.hits, Hit{Doc: DocID(f[2]), Score: score})
-		current.lines = append(current.lines, int32(n))
-		tag = append(tag[:0], f[5]...)
-	})
-	if err != nil {
-		return Run{}, err
 	}
-	run := Run{Tag: string(tag), Rankings: make(map[QueryID]Ranking, len(lists))}
-	first := map[DocID]int32{}
-	for id, l := range lists {
-		clear(first)
-		for i, h := range l.hits {
-			if at, twice := first[h.Doc]; twice {
-				bad.add(int(l.lines[i]), "document %q occurs twice for query %q, first on line %d", h.Doc, id, at)
-			} else {
-				first[h.Doc] = l.lines[i]
-			}
-		}
-		run.Rankings[id] = l.hits
+	for _, t := range tags[1:] {
+		f.add(kindSeveralTags, t.first, "the tag is %q here and %q in the first line; is this more than one run?", short(t.tag), short(tags[0].tag))
+		f.kinds[kindSeveralTags].count += t.lines - 1
 	}
-	if empty && len(bad.Faults) == 0 {
-		bad.add(0, "the file holds no hits")
+}
+
+// metadata collects the comments at the head of a run that hold its
+// ir_metadata.
+type metadata struct {
+	b        strings.Builder
+	in, done bool
+}
+
+const (
+	metadataStart = "ir_metadata.start"
+	metadataEnd   = "ir_metadata.end"
+	maxMetadata   = 1 << 20
+)
+
+func (m *metadata) add(line []byte) {
+	text := strings.TrimRight(strings.TrimPrefix(strings.TrimLeft(string(line), " \t"), "#"), " \t\r")
+	switch word := strings.TrimSpace(text); {
+	case m.done || m.b.Len() > maxMetadata:
+	case !m.in:
+		m.in = word == metadataStart
+	case word == metadataEnd:
+		m.done = true
+	default:
+		m.b.WriteString(strings.TrimPrefix(text, " "))
+		m.b.WriteByte('\n')
 	}
-	if err := bad.result(); err != nil {
-		return Run{}, err
+}
+
+// text returns what was found; "" where the end is missing.
+func (m *metadata) text() string {
+	if !m.done {
+		return ""
 	}
-	return run, nil
+	return m.b.String()
 }
 
 // LoadQrels is [ReadQrels] of a file.
@@ -266,13 +710,17 @@ func load[T any](path string, read func(io.Reader, string) (T, error)) (T, error
 
 // WriteRun writes run as a TREC run file: queries in byte order, hits in the
 // order of t with ranks from 1, scores in the shortest form that reads back as
-// the same float. Equal runs give equal bytes. Ids and tag must not be empty
-// or hold white space or NUL, rankings must pass [Ranking.Check].
+// the same float, and the run's metadata in comments before. Equal runs give
+// equal bytes. Ids and tag must not be empty or hold white space or NUL,
+// rankings must pass [Ranking.Check].
 func WriteRun(w io.Writer, run Run, t Ties) error {
 	if err := checkField("tag", run.Tag); err != nil {
 		return err
 	}
 	bw := bufio.NewWriter(w)
+	if err := writeMetadata(bw, run.Metadata); err != nil {
+		return err
+	}
 	var line []byte
 	var sorted Ranking
 	for _, id := range run.Queries() {
@@ -307,6 +755,29 @@ func WriteRun(w io.Writer, run Run, t Ties) error {
 		}
 	}
 	return bw.Flush()
+}
+
+// writeMetadata writes the comments that [Run.Metadata] is read from.
+func writeMetadata(w *bufio.Writer, text string) error {
+	if text == "" {
+		return nil
+	}
+	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+	for _, line := range lines {
+		if strings.ContainsAny(line, "\x00\r") || strings.TrimSpace(line) == metadataEnd {
+			return fmt.Errorf("metadata: the line %q cannot be written as a comment", line)
+		}
+	}
+	fmt.Fprintf(w, "# %s\n", metadataStart) //nolint:errcheck // Flush tells
+	for _, line := range lines {
+		if line == "" {
+			fmt.Fprintln(w, "#") //nolint:errcheck // Flush tells
+		} else {
+			fmt.Fprintf(w, "# %s\n", line) //nolint:errcheck // Flush tells
+		}
+	}
+	_, err := fmt.Fprintf(w, "# %s\n", metadataEnd)
+	return err
 }
 
 // WriteQrels writes judgments as a TREC qrels file, queries and documents in
