@@ -24,6 +24,7 @@ type cellFacts struct {
 	Values  []cas.Digest   `json:"values"`
 	Runs    []output       `json:"runs"`
 	missing bool
+	cell    *study.Cell
 
 	// Where queries are in several languages: the pools, which say in which,
 	// and the exposure of each language.
@@ -75,7 +76,7 @@ func (r *run) cells() ([]cellFacts, error) {
 	missing, lost := 0, 0
 	origins := map[[3]*study.Step]*origin{}
 	for _, c := range r.plan.Cells {
-		f := cellFacts{Cell: results.Record{
+		f := cellFacts{cell: c, Cell: results.Record{
 			Cell: string(c.ID), Retrieval: c.Retrieval, Encoder: c.Encoder, Component: c.Component, Task: c.Task, Index: c.Index,
 			Axes: c.Axes, QueryLanguage: c.QueryLanguage, CorpusLanguage: c.CorpusLanguage, PoolSize: int32(c.PoolSize),
 		}}
@@ -275,7 +276,11 @@ func collect(ctx context.Context, j *job) (*result, error) {
 				continue
 			}
 			named[name] = c.Runs[k].Digest
-			runs = append(runs, cas.Entry{Path: name, Digest: c.Runs[k].Digest, Size: c.Runs[k].Size})
+			o, err := j.withHeader(c.cell, k, c.Runs[k])
+			if err != nil {
+				return nil, err
+			}
+			runs = append(runs, cas.Entry{Path: name, Digest: o.Digest, Size: o.Size})
 		}
 		j.report(int64(i+1), int64(len(cells)))
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/zclconf/go-cty/cty"
 
+	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/sdk"
 )
 
@@ -61,7 +62,8 @@ func (b *builder) declaredLanguages(h *hostArgs, name string) *[]string {
 	if h.value(name) == cty.NilVal {
 		return nil
 	}
-	list := slices.Sorted(slices.Values(h.strings(name)))
+	list := append([]string{}, h.strings(name)...) // never nil: none is something else than unknown
+	slices.Sort(list)
 	for i, l := range list {
 		if i > 0 && list[i-1] == l {
 			h.fail(name, "Language twice", "%q stands twice among the languages.", l)
@@ -154,8 +156,9 @@ func (b *builder) sameQueries(run *instance, x *existing, data *Step, lang strin
 		return
 	}
 	var ours []string
+	langs := collection.SplitLanguages(lang)
 	for _, q := range seen.Queries {
-		if q.Language != lang {
+		if !slices.Contains(langs, q.Language) {
 			continue
 		}
 		if _, ok := slices.BinarySearch(x.queries, q.ID); ok {
