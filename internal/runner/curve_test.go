@@ -100,7 +100,7 @@ func TestHypergeometric(t *testing.T) {
 // TestCurveAgainstItsExpectation: over pool seeds, what is measured at a pool
 // size has the mean that drawing pools at random gives.
 func TestCurveAgainstItsExpectation(t *testing.T) {
-	const seeds = 150
+	const seeds = 60
 	o := options(newStore(t), &fakeHost{}, 2)
 	var curve string
 	o.Report = nil
@@ -172,19 +172,15 @@ func TestLostPoints(t *testing.T) {
 	}
 	o.Retries = -1
 	out := mustRun(t, curved(1, fakeGroups, 12, 25), o)
-	if out.Missing > 1 {
+	if out.Missing != 0 { // one worker measures the full pool first
 		t.Fatalf("%+v", out)
 	}
-	found := false
 	for _, n := range out.Notes {
-		found = found || strings.HasPrefix(n.What, "points of curves that are missing") && n.Count == 2
+		if strings.HasPrefix(n.What, "points of curves that are missing") && n.Count == 2 {
+			return
+		}
 	}
-	if out.Missing == 0 && !found {
-		t.Errorf("lost points are not said: %+v", out.Notes)
-	}
-	if out.Missing == 1 {
-		t.Skip("the measure of the full pool came second")
-	}
+	t.Errorf("lost points are not said: %+v", out.Notes)
 }
 
 // TestCutOff: rankings that end above a measure's cutoff are refused also where
