@@ -285,6 +285,10 @@ type remarks struct {
 	said      tally
 }
 
+// NoteNoValue begins what a note counts where a measure has no value for any
+// query of a ranking; the measure and the reason follow.
+const NoteNoValue = "rankings without any record of "
+
 // manyRemarks is how many different remarks of a metric are listed. More are
 // counted: one per query would bury the report.
 const manyRemarks = 20
@@ -297,7 +301,11 @@ func (r *remarks) notes(measures []string, queries int) []note {
 		t := r.undefined[k]
 		out = append(out, listed(t, func(why string) string { return fmt.Sprintf("queries without a value of %s: %s", m, why) }, fmt.Sprintf("queries without a value of %s for other reasons", m))...)
 		if queries > 0 && t.total() == queries {
-			out = append(out, note{What: "rankings without any value of " + m + ": there are no records of it", Count: 1})
+			why := "for several reasons"
+			if len(t) == 1 {
+				why = slices.Collect(maps.Keys(t))[0]
+			}
+			out = append(out, note{What: NoteNoValue + m + ": " + why, Count: 1})
 		}
 	}
 	return append(out, listed(r.said, func(s string) string { return s }, "further remarks of the metric")...)
