@@ -30,7 +30,7 @@ var layer = map[string]int{
 	"internal/collection": 2, "sdk/serve": 2, "sdk/sdktest": 2,
 	// The study itself.
 	"internal/study": 3, "internal/results": 3, "internal/runner": 3,
-	"internal/analysis": 3,
+	"internal/analysis": 3, "internal/mteb": 3,
 	// What people look at.
 	"internal/report": 4, "internal/terminal": 4, "cmd/xlrun": 4,
 	// Programs that measure: nothing imports them.

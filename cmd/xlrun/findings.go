@@ -50,7 +50,7 @@ func design(p *study.Plan) analysis.Design {
 		d.Cells = append(d.Cells, cell)
 	}
 	for _, a := range p.Analyses {
-		d.Analyses = append(d.Analyses, analysis.Spec{Name: a.Name, Retrieval: a.Retrieval, Measure: a.Measure, Baseline: a.Baseline})
+		d.Analyses = append(d.Analyses, analysis.Spec{Name: a.Name, Retrieval: a.Retrieval, Measure: a.Measure, Baseline: a.Baseline, Reference: a.Reference, Worst: a.Worst, Parallel: &a.Parallel, Unlike: a.Unlike})
 	}
 	for _, c := range p.Claims {
 		d.Claims = append(d.Claims, analysis.Claim{
@@ -123,6 +123,14 @@ func analyse(_ context.Context, p *study.Plan, in runner.Findings) (map[string][
 			return nil, err
 		}
 		c.Add(r)
+	}
+	if in.Curve != "" {
+		for r, err := range results.Records(in.Curve) {
+			if err != nil {
+				return nil, err
+			}
+			c.AddCurve(r)
+		}
 	}
 	s, err := c.Analyse()
 	if err != nil {

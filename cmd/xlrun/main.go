@@ -41,7 +41,7 @@ type verb struct {
 var verbs []*verb
 
 func init() {
-	verbs = []*verb{runVerb, planVerb, validateVerb, showVerb, whyVerb, fmtVerb, consoleVerb, pluginVerb, versionVerb}
+	verbs = []*verb{runVerb, planVerb, validateVerb, showVerb, compareVerb, importVerb, exportVerb, whyVerb, fmtVerb, consoleVerb, pluginVerb, versionVerb}
 }
 
 // app is what every verb shares.

@@ -69,6 +69,7 @@ type Spec struct {
 	Reference []string // target languages that gaps are measured to
 	Worst     int      // how many languages the worst ones are; 0: the default
 	Parallel  *bool    // whether the targets have the same queries in translation; nil: read from the ids of the queries
+	Unlike    string   // how they differ, where they have not: "deu has 50 queries, isl 48"
 }
 
 // Partial says how much of a grid was run.

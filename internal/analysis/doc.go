@@ -8,6 +8,8 @@
 // crossed samples. Which of the two is the unit of replication is read from
 // the lineage of the records, never declared.
 //
-// It is pure: no files, no clock, no randomness. Equal records give equal
-// bytes, in whatever order they come.
+// Compare is for runs outside a study, where queries are the sample.
+//
+// It is pure: no files, no clock, no randomness but of a seed it is given.
+// Equal records give equal bytes, in whatever order they come.
 package analysis

@@ -110,7 +110,11 @@ func (g *grid) comparable(all []*system, langs []int) (bool, string) {
 			thousands(small), thousands(large), list(pools[small]), list(pools[large]))
 	}
 	if !g.parallel(all, langs) {
-		return false, "Languages have queries of their own, which may be harder or easier: levels are not compared across languages, only systems within each."
+		own := "Languages have queries of their own, which may be harder or easier"
+		if g.analysis.Unlike != "" {
+			own += " (" + g.analysis.Unlike + ")"
+		}
+		return false, own + ": levels are not compared across languages, only systems within each."
 	}
 	return true, ""
 }

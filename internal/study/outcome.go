@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/ir"
@@ -30,6 +31,7 @@ func (b *builder) analyses() {
 				b.add(errorAt(a.Ranges["baseline"], "Baseline not measured", "%s is not among the %ss of %s: add it to the list there.", a.Baseline.Address(), a.Baseline.Type, a.Of.Address()))
 			}
 		}
+		out.Reference, out.Worst = b.references(a), a.Worst
 		b.oneAxisPerRole(a)
 		b.measureKnown(a)
 		b.plan.Analyses = append(b.plan.Analyses, out)
@@ -46,7 +48,45 @@ func (b *builder) analyses() {
 	if b.opts.ValidateOnly || b.diags.HasErrors() {
 		return
 	}
+	b.equalPools()
+	for i := range b.plan.Analyses {
+		a := &b.plan.Analyses[i]
+		a.Parallel, a.Unlike = b.parallel(a.Retrieval)
+	}
 	b.results()
+}
+
+// references finds the reference languages of an analysis among its targets.
+// Part of a grid may lack them: then they stay as they are written.
+func (b *builder) references(a *workflow.Analysis) []string {
+	var have []string
+	for _, c := range b.plan.Cells {
+		if c.Retrieval != a.Of.Name {
+			continue
+		}
+		for _, l := range collection.SplitLanguages(c.QueryLanguage) {
+			if !slices.Contains(have, l) {
+				have = append(have, l)
+			}
+		}
+	}
+	if len(have) == 0 || b.plan.Partial {
+		return a.Reference
+	}
+	var out []string
+	for _, code := range a.Reference {
+		l, err := collection.ResolveLanguage(code, have)
+		switch {
+		case err != nil:
+			b.add(errorAt(a.Ranges["reference"], "Reference is no target", "%q is not a language that %s measures: it has %s.%s", code, a.Of.Address(), strings.Join(have, ", "), sdk.DidYouMean(code, have)))
+		case !slices.Contains(out, l):
+			out = append(out, l)
+		}
+	}
+	if len(out) == len(have) && len(out) > 0 {
+		b.add(errorAt(a.Ranges["reference"], "No other languages", "%s has no targets but the reference, so there is no gap to measure.", a.Of.Address()))
+	}
+	return out
 }
 
 func (b *builder) oneAxisPerRole(a *workflow.Analysis) {
@@ -173,7 +213,7 @@ func (b *builder) results() {
 		}
 		cells[i] = cell
 	}
-	collect := b.step(Step{Stage: StageCollect, Label: "records", Inputs: inputs, Weight: float64(len(b.plan.Cells)) / 20}, map[string]any{"cells": cells})
+	collect := b.step(Step{Stage: StageCollect, Label: "records", Inputs: inputs, Weight: float64(len(b.plan.Cells)) / 20}, map[string]any{"cells": cells, "title": b.plan.Title, "question": b.plan.Question})
 	facts := map[string]any{
 		"title": b.plan.Title, "question": b.plan.Question, "only": b.plan.Only, "cells": float64(b.plan.FullCells),
 		"axes": b.plan.Axes, "analyses": analysisArgs(b.plan), "claims": claimArgs(b.plan),
@@ -211,7 +251,7 @@ func partIDs(c *Cell) []any {
 func analysisArgs(p *Plan) []any {
 	var out []any
 	for _, a := range p.Analyses {
-		out = append(out, map[string]any{"name": a.Name, "retrieval": a.Retrieval, "measure": a.Measure, "baseline": a.Baseline})
+		out = append(out, map[string]any{"name": a.Name, "retrieval": a.Retrieval, "measure": a.Measure, "baseline": a.Baseline, "reference": a.Reference, "worst": float64(a.Worst), "parallel": a.Parallel, "unlike": a.Unlike})
 	}
 	return out
 }

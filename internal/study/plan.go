@@ -258,7 +258,11 @@ type Analysis struct {
 	Name      string
 	Retrieval string // or fuse
 	Measure   string
-	Baseline  string // name of an encoder or a run; ""
+	Baseline  string   // name of an encoder or a run; ""
+	Reference []string // target languages that gaps are measured to, in the order of the workflow
+	Worst     int      // how many languages the worst are; 0: the default
+	Parallel  bool     // the targets are asked the same and offered the same: scores compare across languages
+	Unlike    string   // what differs where they are not parallel
 	Range     hcl.Range
 }
 

@@ -365,6 +365,7 @@ func TestRefusedAtPlan(t *testing.T) {
 		"missing source":                   {[]string{"../examples/minifaq", "missing"}, "var.data", "Unusable source", "missing"},
 		"unknown component":                {[]string{`encoder "subword" "student"`, `encoder "subwrd" "student"`}, "subwrd", "Unknown component", `Did you mean "subword"?`},
 		"baseline not measured":            {[]string{"[encoder.student, encoder.untrained]", "[encoder.student]"}, "baseline = encoder.untrained", "Baseline not measured", "encoder.untrained"},
+		"reference is no target":           {[]string{`measure  = "nDCG@10"`, "measure  = \"nDCG@10\"\n  reference = \"cet\""}, `"cet"`, "Reference is no target", `Did you mean "cat"?`},
 		"pivot among languages":            {[]string{`"tur", "ind"]`, `"tur", "eng"]`}, "sample(local.high", "Pivot among the languages", "eng"},
 		"draws alike":                      {[]string{"sample(local.high, axis.languages, axis.draw)", "slice(shuffle(slice(local.high, 0, 4), axis.draw), 0, axis.languages)"}, "slice(shuffle", "Draws are all alike", "All 8 draws"},
 		"no cells":                         {[]string{`leakage = "error"`, "leakage = \"error\"\n  when = false"}, "", "No cells", "empty"},

@@ -113,6 +113,7 @@ func (u *UI) done(b *strings.Builder, p painter, e Ending) {
 		line += ", " + thousands(o.Unusable) + " computed again because the store's copy was damaged or of another version"
 	}
 	b.WriteString(p.wrap(line+".", 0, 2) + "\n")
+	u.valueless(b, p, o)
 	if e.Summary != nil {
 		u.claims(b, p, e.Summary)
 		u.tables(b, p, e.Summary)
@@ -122,6 +123,28 @@ func (u *UI) done(b *strings.Builder, p painter, e Ending) {
 		b.WriteByte('\n')
 	}
 	u.places(b, o)
+}
+
+// valueless says which measures have no value for any query of a ranking, and
+// why: the records lack them.
+func (u *UI) valueless(b *strings.Builder, p painter, o *runner.Outcome) {
+	var lines []runner.Note
+	for _, n := range o.Notes {
+		measure, ok := strings.CutPrefix(n.What, runner.NoteNoValue)
+		measure, why, both := strings.Cut(measure, ": ")
+		if !ok || !both {
+			continue
+		}
+		i := slices.IndexFunc(lines, func(l runner.Note) bool { return l.Block == n.Block && l.Count == n.Count && l.What == why })
+		if i < 0 {
+			lines = append(lines, runner.Note{Block: n.Block, Count: n.Count, What: why, Text: measure})
+			continue
+		}
+		lines[i].Text += ", " + measure
+	}
+	for _, l := range lines {
+		b.WriteString(p.wrap(fmt.Sprintf("No value of %s in %s of %s: %s.", u.show(l.Text), count(l.Count, "ranking"), u.show(l.Block), u.show(l.What)), 0, 2) + "\n")
+	}
 }
 
 // warnings counts what the report warns of.
@@ -287,6 +310,15 @@ func (u *UI) tables(b *strings.Builder, p painter, s *analysis.Summary) {
 	shown, left := 0, 0
 	for i := range s.Analyses {
 		a := &s.Analyses[i]
+		if x := a.Systems; x != nil && x.Main {
+			if shown == maxTables {
+				left++
+				continue
+			}
+			shown++
+			u.systems(b, p, a)
+			continue
+		}
 		for _, g := range groups(a) {
 			if shown == maxTables {
 				left++
@@ -432,6 +464,68 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 		}
 	}
 	u.writeTable(b, p, p.table(3, table, rightAligned, drop...))
+}
+
+// systems prints systems, best first: mean and half of the interval, what is
+// gained over the baseline, and each language.
+func (u *UI) systems(b *strings.Builder, p painter, a *analysis.Analysis) {
+	s := a.Systems
+	caption := u.show(a.Measure) + ", mean of " + count(len(s.Languages), "language") + "; systems that share a letter cannot be told apart"
+	if a.Condition != "" {
+		caption += ", " + u.show(a.Condition)
+	}
+	b.WriteString("\n" + p.wrap(caption, 0, 2) + "\n")
+	head := row{"", "", "mean", "points over " + u.show(s.Baseline)}
+	for _, l := range s.Languages {
+		head = append(head, u.show(l))
+	}
+	table := []row{head}
+	for _, x := range s.Systems {
+		mean := decimal(x.Mean.Value, 3)
+		if x.Mean.OK {
+			mean += " " + p.sym.plusMinus + strings.TrimPrefix(decimal((x.Mean.High-x.Mean.Low)/2, 3), "0")
+		}
+		line := row{u.show(x.Name), x.Letters, mean, ""}
+		if g := x.Against; g != nil && g.With == s.Baseline && g.Gain.OK {
+			e := g.Gain
+			line[3] = fmt.Sprintf("%s [%s, %s]", signed(100*e.Value), signed(100*e.Low), signed(100*e.High))
+		}
+		at := map[string]string{}
+		for _, l := range x.PerLanguage {
+			at[l.Code] = decimal(l.Mean, 3)
+		}
+		for _, l := range s.Languages {
+			line = append(line, at[l])
+		}
+		table = append(table, line)
+	}
+	rightAligned := []int{2, 3}
+	var drop []int // languages go first, from the middle
+	for i := 4; i < len(head); i++ {
+		rightAligned = append(rightAligned, i)
+		if i > 4 && i < len(head)-1 {
+			drop = append(drop, i)
+		}
+	}
+	if len(head) > 4 {
+		drop = append(drop, len(head)-1)
+	}
+	if len(head) > 5 {
+		drop = append(drop, 4)
+	}
+	u.writeTable(b, p, p.table(2, table, rightAligned, append(drop, 3)...))
+}
+
+// signed writes a number of points with its sign and one decimal.
+func signed(x float64) string {
+	t := decimal(x, 1)
+	if t == "-0.0" {
+		t = "0.0"
+	}
+	if x > 0 && t != "0.0" {
+		t = "+" + t
+	}
+	return t
 }
 
 func languageWord(f analysis.Facts) string {

@@ -52,3 +52,34 @@ func TestUntrainedOfAStratum(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// Where no axis is a size or a diversity, systems are the answer.
+func TestFinishSystems(t *testing.T) {
+	est := func(v, half float64) analysis.Estimate {
+		return analysis.Estimate{OK: true, Value: v, Low: v - half, High: v + half, Unit: "measure"}
+	}
+	langs := []string{"cat", "deu", "isl", "mlt", "afr", "tgl"}
+	in := func(v float64) (out []analysis.SystemLanguage) {
+		for i, l := range langs {
+			out = append(out, analysis.SystemLanguage{Code: l, Mean: v - 0.02*float64(i)})
+		}
+		return out
+	}
+	s := &analysis.Summary{Analyses: []analysis.Analysis{{
+		Name: "runs", Retrieval: "existing", Measure: "nDCG@10",
+		Systems: &analysis.Systems{
+			Main: true, Baseline: "bm25", Chosen: analysis.ChosenBaseline, Languages: langs,
+			Systems: []analysis.System{
+				{Name: "dense", Letters: "a", Mean: est(.62, .02), Against: &analysis.SystemGain{With: "bm25", Gain: est(.123, .04)}, PerLanguage: in(.67)},
+				{Name: "hybrid", Letters: "a", Mean: est(.61, .02), Against: &analysis.SystemGain{With: "bm25", Gain: est(.113, .041)}, PerLanguage: in(.66)},
+				{Name: "bm25", Letters: "b", Mean: est(.497, .02), PerLanguage: in(.547)},
+			},
+		},
+	}}}
+	p := testPlan()
+	for _, c := range captures[:3] {
+		screen := newScreen(c.width, c.height)
+		testUI(screen, c.tty, Options{}, c.env...).Finish(Ending{Plan: p, Outcome: testOutcome(p), Summary: s})
+		golden(t, "systems_"+c.name+".txt", screen.take())
+	}
+}

@@ -2,6 +2,7 @@ package workflow
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -512,6 +513,21 @@ func (w *Workflow) readAnalysis(b *hclsyntax.Block) hcl.Diagnostics {
 			if v == cty.NilVal {
 				continue
 			}
+			switch name {
+			case "reference":
+				out.Reference, d = languageCodes(v, attr.Expr.Range())
+				diags = append(diags, d...)
+				continue
+			case "worst":
+				f, err := Plain(v)
+				n, ok := f.(float64)
+				if err != nil || !ok || n < 1 || n != math.Trunc(n) || n > 1e6 {
+					diags = append(diags, diag(attr.Expr.Range(), "Wrong number", "worst is how many of the worst-served languages are averaged: a whole number, 1 or more."))
+					continue
+				}
+				out.Worst = int(n)
+				continue
+			}
 			if v.IsNull() || v.Type() != cty.String {
 				diags = append(diags, diag(attr.Expr.Range(), "Wrong type", `%q wants a string, as in "nDCG@10".`, name))
 				continue
@@ -520,6 +536,31 @@ func (w *Workflow) readAnalysis(b *hclsyntax.Block) hcl.Diagnostics {
 		}
 	}
 	return append(diags, missing(b, analysisArgs)...)
+}
+
+// languageCodes reads one code or a list of them.
+func languageCodes(v cty.Value, rng hcl.Range) ([]string, hcl.Diagnostics) {
+	wrong := hcl.Diagnostics{diag(rng, "Wrong type", `reference is the code of a target language, such as "eng", or a list of these.`)}
+	x, err := Plain(v)
+	if err != nil {
+		return nil, wrong
+	}
+	list, ok := x.([]any)
+	if !ok {
+		list = []any{x}
+	}
+	var out []string
+	for _, e := range list {
+		code, ok := e.(string)
+		if !ok || code == "" {
+			return nil, wrong
+		}
+		out = append(out, code)
+	}
+	if len(out) == 0 {
+		return nil, wrong
+	}
+	return out, nil
 }
 
 func (w *Workflow) readClaim(b *hclsyntax.Block) hcl.Diagnostics {

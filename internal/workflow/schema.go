@@ -47,7 +47,7 @@ var blockSpecs = map[string]blockSpec{
 var trainSpec = blockSpec{args: map[string]argSpec{"on": {required: true, ref: "mixture"}}}
 
 var (
-	analysisArgs = map[string]argSpec{"of": {required: true, ref: "retrieval|fuse", collect: true}, "measure": {required: true}, "baseline": {ref: "encoder|run", collect: true}}
+	analysisArgs = map[string]argSpec{"of": {required: true, ref: "retrieval|fuse", collect: true}, "measure": {required: true}, "baseline": {ref: "encoder|run", collect: true}, "reference": {}, "worst": {}}
 	claimArgs    = map[string]argSpec{"of": {required: true}, "statement": {required: true}, "holds": {required: true}, "margin": {}}
 	variableArgs = []string{"type", "default", "description"}
 	studyArgs    = []string{"title", "question"}

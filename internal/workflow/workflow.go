@@ -113,12 +113,14 @@ func (b *Block) Title() string {
 
 // Analysis is an analysis block.
 type Analysis struct {
-	Name     string
-	Of       *Block // a retrieval or a fuse
-	Measure  string
-	Baseline *Block // an encoder or a run; nil
-	Ranges   map[string]hcl.Range
-	Range    hcl.Range
+	Name      string
+	Of        *Block // a retrieval or a fuse
+	Measure   string
+	Baseline  *Block   // an encoder or a run; nil
+	Reference []string // codes of languages that gaps are measured to; nil
+	Worst     int      // how many languages the worst are; 0: the default
+	Ranges    map[string]hcl.Range
+	Range     hcl.Range
 }
 
 // Claim is a claim block.

@@ -17,6 +17,18 @@ analysis "law" {
   of      = retrieval.r
   measure = "nDCG@10"
 }
+analysis "even" {
+  of        = retrieval.r
+  measure   = "nDCG@10"
+  reference = ["eng", 3] # want "Wrong type" "code of a target language"
+  worst     = 0.5 # want "Wrong number"
+}
+analysis "uneven" {
+  of        = retrieval.r
+  measure   = "nDCG@10"
+  reference = "eng"
+  worts     = 2 # want "Unsupported argument" "worst"
+}
 claim "a" {
   of        = analysis.law
   statement = "A"

@@ -1,0 +1,423 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/text/language"
+
+	"github.com/xlrun/xlrun/internal/analysis"
+	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/mteb"
+	"github.com/xlrun/xlrun/internal/report"
+	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/sdk"
+)
+
+var importVerb = &verb{
+	name: "import", args: "mteb DIR", short: "compare results that others have published",
+	long: `Reads the result files of MTEB below DIR (results/MODEL/REVISION/TASK.json, or a
+folder of TASK.json per model), compares the models over subsets, and prints a
+table for each task. With -o, OUT gets scores.parquet and scores.csv with every
+number, tables/ with the tables as CSV, LaTeX and Markdown, and runs/ with
+predictions as TREC runs, which run "trec" blocks of a workflow can name.
+
+Files hold means, not values of queries: intervals are over subsets, of the
+differences between models within them.`,
+	setup: func(a *app, fl *flag.FlagSet) func(context.Context, []string) int {
+		var o importOptions
+		fl.StringVar(&o.out, "o", "", "write everything to this `directory`")
+		fl.StringVar(&o.measure, "m", "", "compare by this `measure`, in ir_measures' spelling or as in the files (default nDCG@10, or the main score)")
+		fl.StringVar(&o.baseline, "baseline", "", "compare with this `model` (default: the best)")
+		fl.Func("task", "only this `task`; may be repeated", func(v string) error { o.tasks = append(o.tasks, v); return nil })
+		fl.StringVar(&o.format, "format", "table", "print a `format`: table, json, csv, latex or markdown")
+		fl.BoolVar(&a.json, "json", false, "short for -format json")
+		return func(_ context.Context, args []string) int {
+			if len(args) != 2 || args[0] != "mteb" {
+				return a.usageError("import", "xlrun import wants the format and a directory: xlrun import mteb DIR")
+			}
+			if a.json {
+				o.format = "json"
+			}
+			if !slices.Contains(importFormats, o.format) {
+				return a.usageError("import", "there is no format %q: %s.%s", o.format, strings.Join(importFormats, ", "), sdk.DidYouMean(o.format, importFormats))
+			}
+			return a.importMTEB(args[1], o)
+		}
+	},
+}
+
+var importFormats = []string{"table", "json", "csv", "latex", "markdown"}
+
+type importOptions struct {
+	out, measure, baseline, format string
+	tasks                          []string
+}
+
+func (a *app) importMTEB(dir string, o importOptions) int {
+	archive, err := mteb.Load(dir)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			a.ui.Error(err)
+			return exitUsage
+		}
+		a.ui.Error(err)
+		return exitFailed
+	}
+	for _, s := range archive.Skipped {
+		a.ui.Warning(fmt.Sprintf("%s is passed over: %s", s.File, s.Why))
+	}
+	rows, unnamed := scoreRows(archive)
+	if len(rows) == 0 && len(archive.Predictions) == 0 {
+		a.ui.Error(fmt.Errorf("there are no results of MTEB below %s", dir), "they lie as results/MODEL/REVISION/TASK.json")
+		return exitUsage
+	}
+	if o.out != "" {
+		if err := a.writeImport(dir, o.out, archive, rows); err != nil {
+			a.ui.Error(err)
+			return exitFailed
+		}
+	}
+	if len(rows) == 0 {
+		return exitDone
+	}
+	if m, ok := mteb.Measure(o.measure); ok {
+		o.measure = m
+	}
+	tables, err := analysis.CompareScores(rows, analysis.ScoreOptions{Measure: o.measure, Baseline: o.baseline, Tasks: o.tasks})
+	if err != nil {
+		a.ui.Error(err)
+		return exitUsage
+	}
+	if o.out != "" {
+		for i, t := range tables {
+			p := paperOfScores(&t)
+			name := filepath.Join(o.out, "tables", tableFile(tables, i))
+			for ext, b := range map[string][]byte{".csv": p.CSV(), ".tex": p.LaTeX(tableFile(tables, i)), ".md": p.Markdown()} {
+				if err := writeFile(name+ext, b); err != nil {
+					a.ui.Error(err)
+					return exitFailed
+				}
+			}
+		}
+	}
+	if err := a.printScores(tables, o.format); err != nil {
+		a.ui.Error(err)
+		return exitFailed
+	}
+	if o.format == "table" {
+		text := fmt.Sprintf("Read %d scores of %d models on %d tasks from %d files", len(rows), distinct(rows, func(s results.Score) string { return s.Model + "\x00" + s.Revision }), distinct(rows, func(s results.Score) string { return s.Task }), len(archive.Results))
+		if unnamed > 0 {
+			text += fmt.Sprintf("; %d of them by measures that ir_measures has no name for", unnamed)
+		}
+		_, _ = fmt.Fprintf(a.stdout, "\n%s.\n", text)
+		if o.out != "" {
+			_, _ = fmt.Fprintf(a.stdout, "Scores    %s\nTables    %s\n", filepath.Join(o.out, "scores.parquet"), filepath.Join(o.out, "tables"))
+			if len(archive.Predictions) > 0 {
+				_, _ = fmt.Fprintf(a.stdout, "Runs      %s\n", filepath.Join(o.out, "runs"))
+			}
+		}
+	}
+	if o.out == "" && len(archive.Predictions) > 0 {
+		a.ui.Warning(fmt.Sprintf("%d files of predictions are not read", len(archive.Predictions)), "-o OUT writes them as TREC runs")
+	}
+	return exitDone
+}
+
+func distinct(rows []results.Score, key func(results.Score) string) int {
+	seen := map[string]bool{}
+	for _, r := range rows {
+		seen[key(r)] = true
+	}
+	return len(seen)
+}
+
+// scoreRows lists every number of an archive, and counts those whose key has no
+// name in ir_measures.
+func scoreRows(archive *mteb.Archive) (rows []results.Score, unnamed int) {
+	for _, r := range archive.Results {
+		for _, e := range r.Entries {
+			for _, s := range e.Scores {
+				if _, ok := mteb.Measure(s.Key); !ok && s.Key != "main_score" {
+					unnamed++
+				}
+				rows = append(rows, results.Score{
+					Model: r.Model, Revision: r.Revision, Task: r.Task, DatasetRevision: r.DatasetRevision, Version: cmp.Or(e.Version, r.Version),
+					Split: e.Split, Subset: e.Subset, Languages: strings.Join(e.Languages, " "), Measure: s.Measure, Key: s.Key, Value: s.Value, Digits: int32(s.Digits),
+					Lineage: results.LineageDeclared, File: r.File,
+				})
+			}
+		}
+	}
+	return rows, unnamed
+}
+
+// writeImport writes scores and runs.
+func (a *app) writeImport(dir, out string, archive *mteb.Archive, rows []results.Score) error {
+	if len(rows) > 0 {
+		b, err := results.EncodeScores(rows)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(writeFile(filepath.Join(out, "scores.parquet"), b), writeFile(filepath.Join(out, "scores.csv"), scoresCSV(rows))); err != nil {
+			return err
+		}
+	}
+	for _, name := range archive.Predictions {
+		all, err := mteb.ReadPredictions(dir, name)
+		if err != nil {
+			return err
+		}
+		for _, p := range all {
+			b, err := p.TREC()
+			if err != nil {
+				return err
+			}
+			parts := []string{plainName(p.Task), plainName(p.Subset)}
+			if p.Split != "test" {
+				parts = append(parts, plainName(p.Split))
+			}
+			if err := writeFile(filepath.Join(out, "runs", plainName(p.Model), strings.Join(parts, ".")+".trec"), b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// plainName keeps of a name what every file system takes.
+func plainName(s string) string {
+	s = strings.ReplaceAll(s, "/", "__")
+	s = strings.Map(func(r rune) rune {
+		if r > 127 || strings.ContainsRune(`\:*?"<>| `, r) || r < 32 {
+			return '-'
+		}
+		return r
+	}, s)
+	if s == "" || s == "." || s == ".." {
+		return "unnamed"
+	}
+	return s
+}
+
+func writeFile(name string, b []byte) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, b, 0o644)
+}
+
+func scoresCSV(rows []results.Score) []byte {
+	var b bytes.Buffer
+	w := csv.NewWriter(&b)
+	_ = w.Write([]string{"model", "model_revision", "task", "dataset_revision", "mteb_version", "split", "subset", "languages", "measure", "key", "value", "lineage", "file"})
+	for _, r := range rows {
+		_ = w.Write([]string{r.Model, r.Revision, r.Task, r.DatasetRevision, r.Version, r.Split, r.Subset, r.Languages, r.Measure, r.Key, strconv.FormatFloat(r.Value, 'g', -1, 64), r.Lineage, r.File})
+	}
+	w.Flush() // a Buffer does not fail
+	return b.Bytes()
+}
+
+func tableFile(tables []analysis.ScoreTable, i int) string {
+	t := tables[i]
+	if t.Task == "" {
+		return "tasks"
+	}
+	same := 0
+	for _, o := range tables {
+		if o.Task == t.Task {
+			same++
+		}
+	}
+	if same > 1 {
+		return plainName(t.Task + "." + t.Split)
+	}
+	return plainName(t.Task)
+}
+
+func (a *app) printScores(tables []analysis.ScoreTable, format string) error {
+	switch format {
+	case "json":
+		enc := json.NewEncoder(a.stdout)
+		enc.SetIndent("", " ")
+		return enc.Encode(tables)
+	case "table":
+		return a.ui.Scores(nil, tables)
+	}
+	for i := range tables {
+		p := paperOfScores(&tables[i])
+		b := map[string]func() []byte{"csv": p.CSV, "markdown": p.Markdown, "latex": func() []byte { return p.LaTeX(tableFile(tables, i)) }}[format]()
+		if i > 0 {
+			b = append([]byte("\n"), b...)
+		}
+		if _, err := a.stdout.Write(b); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// paperOfScores is a table of scores as papers print it.
+func paperOfScores(t *analysis.ScoreTable) report.Paper {
+	p := report.Paper{Measure: t.Measure, Baseline: t.Baseline, Columns: append(slices.Clone(t.Columns), t.Others...)}
+	letters := false
+	for _, m := range t.Models {
+		r := report.PaperRow{Name: m.Name, Mean: report.PaperValue{OK: len(t.Columns) > 0, Value: m.Mean}, Letters: m.Letters}
+		if g := m.Gain; g != nil {
+			r.Gain = &report.PaperGain{Value: g.Mean, Low: g.Low, High: g.High}
+		}
+		for _, c := range p.Columns {
+			v, ok := m.Values[c]
+			r.Values = append(r.Values, report.PaperValue{OK: ok, Value: v})
+		}
+		letters = letters || m.Letters != ""
+		p.Rows = append(p.Rows, r)
+	}
+	note := func(format string, args ...any) { p.Notes = append(p.Notes, fmt.Sprintf(format, args...)) }
+	if t.Task != "" {
+		note("Published scores of %s (%s); means over %d subsets.", t.Task, t.Split, len(t.Columns))
+	} else {
+		note("Published scores; means over %d tasks.", len(t.Columns))
+	}
+	if len(t.Columns) > 1 {
+		note("Intervals: paired t over subsets.")
+	}
+	if letters {
+		note("Groups: Holm over all pairs, 5 %%.")
+	}
+	for _, n := range t.Notes {
+		note("%s", n.Text)
+	}
+	return p
+}
+
+var exportVerb = &verb{
+	name: "export", args: "mteb WORKFLOW|DIR", short: "write the results of a study for others' tools",
+	long: `Writes OUT/SYSTEM/RETRIEVAL.json in the format of MTEB's results: the mean of each
+measure by language of the queries, draws averaged. DIR is a directory of results,
+such as .xlrun/quickstart/latest. xlrun import mteb OUT reads it again.
+
+MTEB's files hold means only and say nothing of pools: records.parquet has all.`,
+	setup: func(a *app, fl *flag.FlagSet) func(context.Context, []string) int {
+		out := ""
+		fl.StringVar(&out, "o", "", "write to this `directory`")
+		return func(_ context.Context, args []string) int {
+			if len(args) != 2 || args[0] != "mteb" || out == "" {
+				return a.usageError("export", "xlrun export wants the format, a workflow or its results, and where to write: xlrun export mteb DIR -o OUT")
+			}
+			dir := args[1]
+			if filepath.Ext(dir) == ".hcl" {
+				dir = filepath.Join(".xlrun", strings.TrimSuffix(filepath.Base(dir), ".hcl"), "latest")
+			}
+			n, left, err := exportMTEB(dir, out)
+			if err != nil {
+				return a.shown(err, args[1])
+			}
+			if len(left) > 0 {
+				a.ui.Warning(fmt.Sprintf("not written, because MTEB's measures are shares: %s", strings.Join(left, ", ")))
+			}
+			_, _ = fmt.Fprintf(a.stdout, "Files written to %s: %d\n", out, n)
+			return exitDone
+		}
+	},
+}
+
+// exportMTEB writes what a directory of results holds and returns the number of
+// files and what was left out.
+func exportMTEB(dir, out string) (files int, left []string, err error) {
+	sum, err := readSummary(filepath.Join(dir, "summary.json"))
+	if err != nil {
+		return 0, nil, err
+	}
+	name := filepath.Join(dir, "records.parquet")
+	c := analysis.NewScoreCollector(sum.Axes)
+	for r, err := range results.Records(name) {
+		if err != nil {
+			return 0, nil, err
+		}
+		c.Add(r)
+	}
+	rows, left, err := c.Scores()
+	if err != nil {
+		return 0, nil, err
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return 0, nil, err
+	}
+	main := map[string]string{}
+	for _, x := range sum.Analyses {
+		if main[x.Retrieval] == "" {
+			main[x.Retrieval] = x.Measure
+		}
+	}
+	all := mtebResults(rows, main, "xlrun:"+string(cas.Sum(b)))
+	for _, r := range all {
+		text, err := r.Encode()
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := writeFile(filepath.Join(out, filepath.FromSlash(path.Join(plainName(r.Model), plainName(r.Task)+".json"))), text); err != nil {
+			return 0, nil, err
+		}
+	}
+	return len(all), left, nil
+}
+
+// mtebResults groups scores by system and retrieval.
+func mtebResults(rows []results.Score, main map[string]string, revision string) []mteb.Result {
+	var out []mteb.Result
+	at := map[[2]string]int{}
+	for _, r := range rows {
+		k := [2]string{r.Model, r.Task}
+		i, ok := at[k]
+		if !ok {
+			i = len(out)
+			at[k] = i
+			out = append(out, mteb.Result{Model: r.Model, Task: r.Task, DatasetRevision: revision})
+		}
+		x := &out[i]
+		j := slices.IndexFunc(x.Entries, func(e mteb.Entry) bool { return e.Subset == r.Subset })
+		if j < 0 {
+			j = len(x.Entries)
+			x.Entries = append(x.Entries, mteb.Entry{Split: r.Split, Subset: r.Subset, Languages: []string{withScript(r.Subset)}})
+		}
+		key := cmp.Or(mteb.Key(r.Measure), r.Measure)
+		x.Entries[j].Scores = append(x.Entries[j].Scores, mteb.Score{Key: key, Measure: r.Measure, Value: r.Value})
+	}
+	for i := range out {
+		for j := range out[i].Entries {
+			e := &out[i].Entries[j]
+			want := main[out[i].Task]
+			k := slices.IndexFunc(e.Scores, func(s mteb.Score) bool { return s.Measure == want })
+			e.Scores = append(e.Scores, mteb.Score{Key: "main_score", Measure: "main_score", Value: e.Scores[max(0, k)].Value})
+		}
+	}
+	return out
+}
+
+// withScript writes a language as MTEB does: "deu-Latn".
+func withScript(code string) string {
+	if base, script, ok := strings.Cut(code, "_"); ok {
+		return base + "-" + script
+	}
+	tag, err := language.Parse(code)
+	if err != nil {
+		return code
+	}
+	script, _ := tag.Script()
+	return code + "-" + script.String()
+}

@@ -1,0 +1,507 @@
+// Package mteb reads and writes the result files of the MTEB benchmark, so that
+// published scores can be compared like measured ones and measured ones can be
+// published there.
+//
+// The one thing to know: such a file holds means, not values of queries, and
+// says nothing about how many documents were searched. What can be inferred
+// from it is about subsets (languages), and only between models.
+//
+// It computes nothing: see internal/analysis for what becomes of scores.
+package mteb
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/xlrun/xlrun/internal/collection"
+)
+
+// Result is one result file: one model on one task.
+type Result struct {
+	File            string // relative to the directory
+	Model           string // "intfloat/multilingual-e5-small"
+	Revision        string // of the model; "" where the path does not say
+	Task            string
+	DatasetRevision string
+	Version         string // of mteb; "" where the file does not say
+	Entries         []Entry
+}
+
+// Entry is the scores of one subset and split.
+type Entry struct {
+	Split     string
+	Subset    string // "default" where a task has one
+	Languages []string
+	Version   string // of mteb, where it differs from the file's
+	Scores    []Score
+}
+
+// Score is one number.
+type Score struct {
+	Key     string // as in the file: "ndcg_at_10"
+	Measure string // as in ir_measures: "nDCG@10"; Key where that has no name for it
+	Value   float64
+	// Digits is how many digits after the point were written: more than 5 are
+	// not rounded.
+	Digits int
+}
+
+// Predictions are rankings of one model on one subset: query → document → score.
+type Predictions struct {
+	File, Model, Task, Subset, Split string
+	Queries                          map[string]map[string]float64
+}
+
+// Archive is what a directory holds.
+type Archive struct {
+	Results     []Result // by file name
+	Predictions []string // files, relative to the directory, to be read by ReadPredictions
+	Skipped     []Skipped
+}
+
+// Skipped is a file that is no result.
+type Skipped struct{ File, Why string }
+
+// Measure is the name that ir_measures has for a key of a result file, and
+// whether it has one.
+func Measure(key string) (string, bool) {
+	name, cutoff, ok := strings.Cut(key, "_at_")
+	if !ok {
+		return key, false
+	}
+	n, err := strconv.Atoi(cutoff)
+	if err != nil || n < 1 || strconv.Itoa(n) != cutoff {
+		return key, false
+	}
+	if m, ok := families[name]; ok {
+		return m + "@" + cutoff, true
+	}
+	return key, false
+}
+
+// families are MTEB's names of measures with a cutoff. Its precision, recall and
+// MAP are trec_eval's; its MRR breaks ties in a way of its own.
+var families = map[string]string{"ndcg": "nDCG", "map": "AP", "recall": "R", "precision": "P", "mrr": "RR", "hit_rate": "Success"}
+
+// Key is the name that a result file has for a measure, "" where it has none.
+func Key(measure string) string {
+	name, cutoff, ok := strings.Cut(measure, "@")
+	if !ok {
+		return ""
+	}
+	for k, v := range families {
+		if v == name {
+			return k + "_at_" + cutoff
+		}
+	}
+	return ""
+}
+
+// maxFile bounds a result file: they have some thousand lines.
+const maxFile = 256 << 20
+
+// Load reads all result files below a directory. Three layouts are known:
+// results/MODEL/REVISION/TASK.json as MTEB writes them, a folder of TASK.json per
+// model, and LANGUAGE/TASK_SYSTEM.json as in the WebFAQ repository. Files that
+// are no results are listed, not dropped.
+func Load(dir string) (*Archive, error) {
+	out := &Archive{}
+	names := map[string]modelMeta{}
+	var files []string
+	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() || path.Ext(name) != ".json":
+			return nil
+		case path.Base(name) == "model_meta.json":
+			b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+			if err != nil {
+				return err
+			}
+			var m modelMeta
+			if json.Unmarshal(b, &m) == nil {
+				names[path.Dir(name)] = m
+			}
+			return nil
+		}
+		files = append(files, name)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
+	sort.Strings(files)
+	root := filepath.Base(filepath.Clean(dir))
+	if abs, err := filepath.Abs(dir); err == nil {
+		root = filepath.Base(abs)
+	}
+	for _, name := range files {
+		full := filepath.Join(dir, filepath.FromSlash(name))
+		info, err := os.Stat(full)
+		if err != nil {
+			return nil, fmt.Errorf("read results: %w", err)
+		}
+		if strings.HasSuffix(name, "_predictions.json") {
+			out.Predictions = append(out.Predictions, name)
+			continue
+		}
+		if info.Size() > maxFile {
+			out.Skipped = append(out.Skipped, Skipped{name, "larger than 256 MiB, which no result file is"})
+			continue
+		}
+		b, err := os.ReadFile(full)
+		if err != nil {
+			return nil, fmt.Errorf("read results: %w", err)
+		}
+		r, err := Parse(b)
+		if err != nil {
+			out.Skipped = append(out.Skipped, Skipped{name, err.Error()})
+			continue
+		}
+		r.File = name
+		r.place(root, names)
+		out.Results = append(out.Results, *r)
+	}
+	return out, nil
+}
+
+type modelMeta struct {
+	Name     string `json:"name"`
+	Revision string `json:"revision"`
+}
+
+var revisionRE = regexp.MustCompile(`^([0-9a-f]{7,40}|no_revision_available|external)$`)
+
+// place reads model and revision from where a file lies.
+func (r *Result) place(root string, names map[string]modelMeta) {
+	dir, base := path.Split(r.File)
+	dir = path.Clean(dir)
+	stem := strings.TrimSuffix(base, ".json")
+	// LANGUAGE/TASK_SYSTEM.json
+	if system, ok := strings.CutPrefix(stem, r.Task+"_"); ok && system != "" {
+		r.Model = system
+		lang := path.Base(dir)
+		if dir == "." {
+			lang = root
+		}
+		if _, err := collection.ParseLanguage(lang); err == nil {
+			for i := range r.Entries {
+				if e := &r.Entries[i]; e.Subset == "default" && len(e.Languages) == 0 {
+					e.Subset, e.Languages = lang, []string{lang}
+				}
+			}
+		}
+		return
+	}
+	if m, ok := names[dir]; ok && m.Name != "" {
+		r.Model, r.Revision = m.Name, m.Revision
+		return
+	}
+	parts := strings.Split(dir, "/")
+	if dir == "." {
+		parts = nil
+	}
+	parts = append([]string{root}, parts...)
+	last := parts[len(parts)-1]
+	if len(parts) > 1 && (len(parts) > 2 || revisionRE.MatchString(last)) {
+		r.Revision, last = last, parts[len(parts)-2]
+	}
+	r.Model = strings.Replace(last, "__", "/", 1)
+}
+
+// Parse reads one result file, of MTEB's present layout ("scores") or of that
+// before version 1.11 (splits at the top). File, Model and Revision stay empty.
+func Parse(b []byte) (*Result, error) {
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(b, &top); err != nil {
+		return nil, fmt.Errorf("not an object of JSON: %w", err)
+	}
+	r := &Result{}
+	text := func(key string) string {
+		var s *string
+		_ = json.Unmarshal(top[key], &s) // null and absent are the same
+		if s == nil {
+			return ""
+		}
+		return clean(*s)
+	}
+	r.Task, r.DatasetRevision, r.Version = text("task_name"), text("dataset_revision"), text("mteb_version")
+	if r.Task == "" {
+		r.Task = text("mteb_dataset_name")
+	}
+	if r.Task == "" {
+		return nil, errors.New(`no "task_name": not a result of MTEB`)
+	}
+	if top["scores"] == nil {
+		return r, r.parseOld(top)
+	}
+	var splits map[string][]map[string]json.RawMessage
+	if err := json.Unmarshal(top["scores"], &splits); err != nil {
+		return nil, fmt.Errorf("read scores: %w", err)
+	}
+	for _, split := range sorted(splits) {
+		for _, x := range splits[split] {
+			e := Entry{Split: clean(split), Subset: "default"}
+			var subset, version string
+			_ = json.Unmarshal(x["hf_subset"], &subset)
+			_ = json.Unmarshal(x["mteb_version"], &version)
+			if subset != "" {
+				e.Subset = clean(subset)
+			}
+			if version != r.Version {
+				e.Version = clean(version)
+			}
+			var langs []string
+			_ = json.Unmarshal(x["languages"], &langs)
+			for _, l := range langs {
+				e.Languages = append(e.Languages, clean(l))
+			}
+			e.Scores = scores(x)
+			if len(e.Scores) == 0 {
+				return nil, fmt.Errorf("subset %q of split %q has no numbers", e.Subset, e.Split)
+			}
+			r.Entries = append(r.Entries, e)
+		}
+	}
+	if len(r.Entries) == 0 {
+		return nil, errors.New("no scores")
+	}
+	return r, nil
+}
+
+// parseOld reads splits at the top: {"test": {"ndcg_at_10": …}} or, with
+// subsets, {"test": {"deu": {"ndcg_at_10": …}}}.
+func (r *Result) parseOld(top map[string]json.RawMessage) error {
+	for _, split := range sorted(top) {
+		var x map[string]json.RawMessage
+		if json.Unmarshal(top[split], &x) != nil || x == nil {
+			continue // a string or a number about the file
+		}
+		if own := scores(x); len(own) > 0 {
+			r.Entries = append(r.Entries, Entry{Split: clean(split), Subset: "default", Scores: own})
+		}
+		for _, subset := range sorted(x) {
+			var y map[string]json.RawMessage
+			if json.Unmarshal(x[subset], &y) != nil || y == nil {
+				continue
+			}
+			if own := scores(y); len(own) > 0 {
+				r.Entries = append(r.Entries, Entry{Split: clean(split), Subset: clean(subset), Scores: own})
+			}
+		}
+	}
+	if len(r.Entries) == 0 {
+		return errors.New("no scores")
+	}
+	return nil
+}
+
+// aside are numbers of an entry that measure no quality.
+var aside = map[string]bool{"evaluation_time": true, "kg_co2_emissions": true}
+
+// scores reads the numbers of an entry, by name.
+func scores(x map[string]json.RawMessage) []Score {
+	var out []Score
+	for _, key := range sorted(x) {
+		var n json.Number
+		if aside[key] || len(x[key]) == 0 || x[key][0] == '"' || json.Unmarshal(x[key], &n) != nil || n == "" {
+			continue
+		}
+		v, err := n.Float64()
+		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+			continue
+		}
+		s := Score{Key: clean(key), Value: v}
+		s.Measure, _ = Measure(s.Key)
+		if _, fraction, ok := strings.Cut(n.String(), "."); ok {
+			s.Digits = len(fraction)
+			if strings.ContainsAny(fraction, "eE") {
+				s.Digits = 17
+			}
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+// clean removes what a name should not have: it comes from a file of others.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, ""))
+}
+
+// ReadPredictions reads a file of rankings. MTEB writes {subset: {split: {query:
+// {document: score}}}} beside "mteb_model_meta" into TASK_predictions.json, and
+// before version 2 {query: {document: score}} into TASK_SUBSET_predictions.json.
+func ReadPredictions(dir, name string) ([]Predictions, error) {
+	b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+	if err != nil {
+		return nil, err
+	}
+	var top map[string]json.RawMessage
+	if err := json.Unmarshal(b, &top); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	root := filepath.Base(filepath.Clean(dir))
+	stem := strings.TrimSuffix(path.Base(name), "_predictions.json")
+	model := path.Base(path.Dir(name))
+	if model == "." {
+		model = root
+	}
+	var meta struct {
+		Name     string `json:"model_name"`
+		Revision string `json:"revision"`
+	}
+	if json.Unmarshal(top["mteb_model_meta"], &meta) == nil && meta.Name != "" {
+		model = clean(meta.Name)
+	}
+	delete(top, "mteb_model_meta")
+	if flat, err := rankings(top); err == nil {
+		task, subset, ok := cutLast(stem)
+		if !ok {
+			task, subset = stem, "default"
+		}
+		return []Predictions{{File: name, Model: model, Task: task, Subset: subset, Split: "test", Queries: flat}}, nil
+	}
+	var out []Predictions
+	for _, subset := range sorted(top) {
+		var splits map[string]map[string]json.RawMessage
+		if err := json.Unmarshal(top[subset], &splits); err != nil {
+			return nil, fmt.Errorf("read %s: %q is neither a query with its documents nor a subset with its splits: %w", name, subset, err)
+		}
+		for _, split := range sorted(splits) {
+			q, err := rankings(splits[split])
+			if err != nil {
+				return nil, fmt.Errorf("read %s, subset %q: %w", name, subset, err)
+			}
+			out = append(out, Predictions{File: name, Model: model, Task: stem, Subset: clean(subset), Split: clean(split), Queries: q})
+		}
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("read %s: no rankings", name)
+	}
+	return out, nil
+}
+
+func cutLast(stem string) (before, after string, ok bool) {
+	i := strings.LastIndexByte(stem, '_')
+	if i <= 0 || i == len(stem)-1 {
+		return stem, "", false
+	}
+	return stem[:i], stem[i+1:], true
+}
+
+func rankings(queries map[string]json.RawMessage) (map[string]map[string]float64, error) {
+	out := make(map[string]map[string]float64, len(queries))
+	for _, q := range sorted(queries) {
+		var docs map[string]float64
+		if err := json.Unmarshal(queries[q], &docs); err != nil {
+			return nil, fmt.Errorf("query %q: %w", q, err)
+		}
+		out[q] = docs
+	}
+	if len(out) == 0 {
+		return nil, errors.New("no queries")
+	}
+	return out, nil
+}
+
+// TREC writes rankings as a TREC run: documents by score, equal ones by id
+// descending as trec_eval orders them. An id with white space cannot stand in
+// one and is an error.
+func (p Predictions) TREC() ([]byte, error) {
+	var b []byte
+	for _, q := range sorted(p.Queries) {
+		docs := sorted(p.Queries[q])
+		slices.Reverse(docs)
+		slices.SortStableFunc(docs, func(x, y string) int {
+			a, b := p.Queries[q][x], p.Queries[q][y]
+			switch {
+			case a > b:
+				return -1
+			case a < b:
+				return 1
+			}
+			return 0
+		})
+		for i, d := range docs {
+			for _, id := range []string{q, d} {
+				if id == "" || strings.ContainsFunc(id, unicode.IsSpace) {
+					return nil, fmt.Errorf("%s: the id %q is empty or has white space, which a TREC run cannot hold", p.File, id)
+				}
+			}
+			b = append(b, q...)
+			b = append(b, " Q0 "...)
+			b = append(b, d...)
+			b = append(b, ' ')
+			b = strconv.AppendInt(b, int64(i+1), 10)
+			b = append(b, ' ')
+			b = strconv.AppendFloat(b, p.Queries[q][d], 'g', -1, 64)
+			b = append(b, ' ')
+			b = append(b, tag(p.Model)...)
+			b = append(b, '\n')
+		}
+	}
+	return b, nil
+}
+
+func tag(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) || unicode.IsControl(r) {
+			return '-'
+		}
+		return r
+	}, s)
+}
+
+// Encode writes a result as MTEB reads it: keys in order, every number with all
+// its digits. What is not known, such as the version of mteb, is null. Each
+// entry needs a score named main_score, which is what MTEB shows.
+func (r Result) Encode() ([]byte, error) {
+	splits := map[string][]map[string]any{}
+	for _, e := range r.Entries {
+		x := map[string]any{"hf_subset": e.Subset, "languages": append([]string{}, e.Languages...)}
+		for _, s := range e.Scores {
+			x[s.Key] = s.Value
+		}
+		if x["main_score"] == nil {
+			return nil, fmt.Errorf("write %s of %s: subset %q has no main_score", r.Task, r.Model, e.Subset)
+		}
+		splits[e.Split] = append(splits[e.Split], x)
+	}
+	var version any
+	if r.Version != "" {
+		version = r.Version
+	}
+	b, err := json.MarshalIndent(map[string]any{
+		"dataset_revision": r.DatasetRevision, "task_name": r.Task, "mteb_version": version,
+		"scores": splits, "evaluation_time": nil, "kg_co2_emissions": nil,
+	}, "", "  ")
+	return append(b, '\n'), err
+}
