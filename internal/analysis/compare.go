@@ -332,7 +332,7 @@ func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (
 		t := stats.PairedT(d, opt.Level)
 		p, exact := stats.SignFlip(d, opt.Draws, opt.Seed)
 		x.out.Pairs[i] = ComparedPair{
-			A: in.Runs[a].Name, B: in.Runs[b].Name, Difference: difference(t), Permutation: Float(p), Exact: exact,
+			A: in.Runs[a].Name, B: in.Runs[b].Name, Difference: testPair(d, opt), Permutation: Float(p), Exact: exact,
 			Detectable: Float(stats.MinDetectable(t.SE, t.DF, opt.Level, power)),
 		}
 	})
@@ -393,11 +393,27 @@ func differences(a, b []float64) []float64 {
 	return d
 }
 
-func difference(t stats.Paired) Difference {
-	return Difference{
-		N: t.N, Mean: Float(t.Mean), Low: Float(t.Low), High: Float(t.High), T: Float(t.T), DF: int(t.DF), P: Float(t.P), Adjusted: Float(t.P),
+// noSpread is how small a deviation is, relative to the mean, that comes from
+// rounding alone.
+const noSpread = 1e-12
+
+// testPair is the paired t-test. Differences that are all equal leave it nothing
+// to judge by, and it would be certain after two queries: there the sign-flip
+// test decides, and there is no interval.
+func testPair(d []float64, opt CompareOptions) Difference {
+	t := stats.PairedT(d, opt.Level)
+	out := Difference{
+		N: t.N, Mean: Float(t.Mean), Low: Float(t.Low), High: Float(t.High), T: Float(t.T), DF: int(t.DF), P: Float(t.P),
 		DZ: Float(t.DZ), G: Float(t.G), Superiority: Float(t.Superiority()), Wins: t.Wins, Ties: t.Ties, Losses: t.Losses, Skew: Float(t.Skew),
 	}
+	if t.N > 1 && t.Mean != 0 && t.SD <= noSpread*math.Abs(t.Mean) {
+		p, _ := stats.SignFlip(d, opt.Draws, opt.Seed)
+		infinite := Float(math.Inf(int(math.Copysign(1, t.Mean))))
+		out.P, out.T, out.DZ, out.G, out.Skew = Float(p), infinite, infinite, infinite, 0
+		out.Low, out.High = Float(math.NaN()), Float(math.NaN())
+	}
+	out.Adjusted = out.P
+	return out
 }
 
 // adjust corrects the p values of a family and decides. What could not be
@@ -477,11 +493,11 @@ func (x *measured) group(in CompareInput, values [][]float64, opt CompareOptions
 			for _, q := range members[g] {
 				a, b = append(a, values[p[0]][q]), append(b, values[p[1]][q])
 			}
-			t := stats.PairedT(differences(a, b), opt.Level)
-			pair.Groups = append(pair.Groups, GroupDifference{Group: g, MeanA: Float(stats.Mean(a)), MeanB: Float(stats.Mean(b)), Difference: difference(t)})
-			means = append(means, t.Mean)
+			d := testPair(differences(a, b), opt)
+			pair.Groups = append(pair.Groups, GroupDifference{Group: g, MeanA: Float(stats.Mean(a)), MeanB: Float(stats.Mean(b)), Difference: d})
+			means = append(means, float64(d.Mean))
 		}
-		pair.Over = difference(stats.PairedT(means, opt.Level))
+		pair.Over = testPair(means, opt)
 		x.out.ByGroup = append(x.out.ByGroup, pair)
 	}
 	adjust(opt, func(yield func(*Difference) bool) {
@@ -548,7 +564,6 @@ func (x *measured) pairSentence(p ComparedPair, opt CompareOptions) string {
 	case p.Wins+p.Losses == 0:
 		return fmt.Sprintf("%s and %s have the same value for every query.", p.A, p.B)
 	}
-	interval := fmt.Sprintf("%s to %s", value(p.Low), value(p.High))
 	if p.Different {
 		word := "better"
 		if p.Mean < 0 {
@@ -556,16 +571,29 @@ func (x *measured) pairSentence(p ComparedPair, opt CompareOptions) string {
 		}
 		return fmt.Sprintf("%s is %s than %s, by %s (%s; %s).", p.A, word, p.B, value(Float(math.Abs(float64(p.Mean)))), signedInterval(p), pText(p.Adjusted))
 	}
+	if p.spreadless() {
+		return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s).", p.A, p.B, value(p.Mean), limits(p.Low, p.High), pText(p.Adjusted))
+	}
 	return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s). One of %s would be found in %.0f %% of such samples.",
-		p.A, p.B, value(p.Mean), interval, pText(p.Adjusted), value(p.Detectable), 100*power)
+		p.A, p.B, value(p.Mean), limits(p.Low, p.High), pText(p.Adjusted), value(p.Detectable), 100*power)
 }
+
+func limits(low, high Float) string {
+	if math.IsNaN(float64(low)) {
+		return "no interval, all differences are equal"
+	}
+	return value(low) + " to " + value(high)
+}
+
+// spreadless tells whether all differences are equal and not 0.
+func (d Difference) spreadless() bool { return math.IsNaN(float64(d.Low)) && !math.IsNaN(float64(d.P)) }
 
 // signedInterval is the interval of |A−B| where A and B differ.
 func signedInterval(p ComparedPair) string {
 	if p.Mean < 0 {
-		return fmt.Sprintf("%s to %s", value(-p.High), value(-p.Low))
+		return limits(-p.High, -p.Low)
 	}
-	return fmt.Sprintf("%s to %s", value(p.Low), value(p.High))
+	return limits(p.Low, p.High)
 }
 
 func (x *measured) bestSentence() string {
@@ -630,7 +658,7 @@ func (g GroupedPair) sentence() string {
 	}
 	s := fmt.Sprintf("By group, %s is better than %s in %d, worse in %d, and cannot be told apart in %d of %d", g.A, g.B, better, worse, alike, len(g.Groups))
 	if len(g.Groups) > 1 {
-		s += fmt.Sprintf("; the mean over groups differs by %s (%s to %s; %s)", value(g.Over.Mean), value(g.Over.Low), value(g.Over.High), pText(g.Over.Adjusted))
+		s += fmt.Sprintf("; the mean over groups differs by %s (%s; %s)", value(g.Over.Mean), limits(g.Over.Low, g.Over.High), pText(g.Over.Adjusted))
 	}
 	return s + "."
 }
@@ -698,7 +726,7 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 			skewed = append(skewed, p.A+" − "+p.B)
 			worst = max(worst, s)
 		}
-		if p.disagrees(opt.Draws) {
+		if p.disagrees(opt, len(x.out.Pairs)) {
 			off = append(off, fmt.Sprintf("%s − %s (t %s, permutation %s)", p.A, p.B, pText(p.P), pText(p.Permutation)))
 		}
 	}
@@ -726,16 +754,17 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 }
 
 // disagrees tells whether the two tests differ by more than chance and the
-// number of draws explain.
-func (p ComparedPair) disagrees(draws int) bool {
+// number of draws explain. Where both are so small that no correction over the
+// pairs could save the null, it does not matter.
+func (p ComparedPair) disagrees(opt CompareOptions, pairs int) bool {
 	a, b := float64(p.P), float64(p.Permutation)
-	if math.IsNaN(a) {
+	if math.IsNaN(a) || max(a, b) <= opt.alpha()/float64(pairs) {
 		return false
 	}
 	if !p.Exact {
-		// Below some ten hits among the draws the permutation p is itself
+		// Below some twenty hits among the draws the permutation p is itself
 		// uncertain by that factor.
-		floor := 20 / float64(draws+1)
+		floor := 20 / float64(opt.Draws+1)
 		a, b = max(a, floor), max(b, floor)
 	}
 	return max(a, b) > disagree*min(a, b)
@@ -780,7 +809,7 @@ func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
 		again := measured{pairs: x.pairs}
 		for _, p := range x.pairs {
 			d := differences(in.Runs[p[0]].under(rule, m), in.Runs[p[1]].under(rule, m))
-			again.out.Pairs = append(again.out.Pairs, ComparedPair{Difference: difference(stats.PairedT(d, opt.Level))})
+			again.out.Pairs = append(again.out.Pairs, ComparedPair{Difference: testPair(d, opt)})
 		}
 		adjust(opt, func(yield func(*Difference) bool) {
 			for i := range again.out.Pairs {

@@ -236,12 +236,13 @@ func TestTestsDisagree(t *testing.T) {
 		{.04, .05, true, false},
 		{.04, .09, true, true},
 		{.09, .04, false, true},
-		{1e-12, 1e-4, false, false}, // as small as draws can say
-		{1e-4, 1.5e-3, false, false},
-		{1e-5, 1e-4, true, true},
+		{1e-12, 1e-4, false, false}, // clear by either, however many pairs
+		{.001, .006, true, true},
+		{.0001, .005, true, false},
+		{.0001, .006, true, true},
 	} {
 		p := ComparedPair{Difference: Difference{P: Float(c.p)}, Permutation: Float(c.flip), Exact: c.exact}
-		if got := p.disagrees(9999); got != c.want {
+		if got := p.disagrees(CompareOptions{Level: .95, Draws: 9999}, 10); got != c.want {
 			t.Errorf("%+v: got %v", c, got)
 		}
 	}
@@ -308,8 +309,31 @@ func TestCompareIsStable(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := back.Measures[0].Pairs[0]
-	if !math.IsNaN(float64(p.T)) || p.P != 0 || !p.Different {
-		t.Errorf("all queries better by 1: %+v", p)
+	if !math.IsNaN(float64(p.T)) || p.P != .25 || p.Different {
+		t.Errorf("three queries, all better by 1: %+v", p)
+	}
+}
+
+// Equal differences are no certainty: the t-test has nothing to judge by, and
+// the verdict is that of the permutation test.
+func TestCompareWithoutSpread(t *testing.T) {
+	for _, c := range []struct {
+		n         int
+		different bool
+		want      string
+	}{
+		{2, false, "AP: a and b cannot be told apart: the difference is 0.3000 (no interval, all differences are equal; p = 0.500)."},
+		{8, true, "AP: a is better than b, by 0.3000 (no interval, all differences are equal; p = 0.008)."},
+	} {
+		a, b := make([]float64, c.n), make([]float64, c.n)
+		for i := range a {
+			b[i] = .1 * float64(i%3)
+			a[i] = b[i] + .3 // rounds differently from query to query
+		}
+		m := mustCompare(t, compareInput(a, b), compareOptions()).Measures[0]
+		if m.Pairs[0].Different != c.different || m.Answer != c.want {
+			t.Errorf("%d queries: different %v\n got %s\nwant %s", c.n, m.Pairs[0].Different, m.Answer, c.want)
+		}
 	}
 }
 

@@ -31,7 +31,7 @@ const mostPairs = 45
 func (u *UI) comparison(p painter, c *analysis.Comparison) string {
 	var b strings.Builder
 	for _, m := range c.Measures {
-		b.WriteString(p.in(p.wrap(u.show(m.Answer), 0, 2), bold) + "\n")
+		b.WriteString(p.wrap(p.in(u.show(m.Answer), bold), 0, 2) + "\n")
 	}
 	for i := range c.Measures {
 		m := &c.Measures[i]
@@ -65,7 +65,7 @@ func (u *UI) comparison(p painter, c *analysis.Comparison) string {
 	}
 	b.WriteString("\n")
 	for _, line := range c.Method {
-		b.WriteString(p.in(p.wrap(u.show(line), 0, 0), faint) + "\n")
+		b.WriteString(p.wrap(p.in(u.show(line), faint), 0, 0) + "\n")
 	}
 	return b.String()
 }

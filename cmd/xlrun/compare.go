@@ -1,0 +1,531 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/xlrun/xlrun/internal/analysis"
+	"github.com/xlrun/xlrun/internal/stats"
+	"github.com/xlrun/xlrun/internal/terminal"
+	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/ir"
+)
+
+var compareVerb = &verb{
+	name: "compare", args: "QRELS RUN_A RUN_B [RUN…]", short: "say which of some runs differ, and by how much",
+	long: `Compares runs query by query: paired t-tests with a permutation test as a check,
+corrected for their number, effect sizes, and the sets of runs that cannot be
+told apart. QRELS may stand first or be given with -qrels.
+
+All judged queries count, also those that a run lacks: it found nothing there.
+A measure is one of ir_measures or trec_eval, such as nDCG@10 or ndcg_cut_10;
+the default is nDCG@10. -groups FILE has lines of a query and its group, such
+as its language, and repeats the tests within each group.`,
+	setup: func(a *app, fl *flag.FlagSet) func(context.Context, []string) int {
+		c := &comparer{a: a}
+		fl.StringVar(&c.qrels, "qrels", "", "the judgments: `file`")
+		fl.Func("m", "compare by this `measure`; may be repeated (default nDCG@10)", func(v string) error {
+			c.measures = append(c.measures, v)
+			return nil
+		})
+		fl.StringVar(&c.baseline, "baseline", "", "compare every run with this `run` only, not with one another")
+		fl.StringVar(&c.ties, "ties", ir.Trec10.String(), "order of equal scores: `rule` trec10, trec9, rank or expected")
+		fl.Float64Var(&c.level, "level", 0.95, "level of the intervals; 1 − level is what corrected p values are held against: `number`")
+		fl.StringVar(&c.correction, "correction", analysis.CorrectHolm, "for the number of tests: `method` holm, bh, by or none")
+		fl.IntVar(&c.draws, "permutations", stats.SignFlips, "random draws of the permutation test: `number`")
+		fl.Uint64Var(&c.seed, "seed", 1, "of these draws: `number`")
+		fl.StringVar(&c.groups, "groups", "", "queries and their groups, such as languages: `file` of two columns")
+		fl.BoolVar(&c.agreement, "agreement", false, "also say how alike the rankings are, and the orders of the runs by each measure")
+		fl.IntVar(&c.relevance, "l", 1, "smallest `grade` that is relevant, for measures that say none")
+		fl.IntVar(&c.depth, "M", 0, "evaluate only the first `number` of hits of each query")
+		fl.BoolVar(&c.all, "c", false, "count all judged queries, as a comparison always does")
+		fl.StringVar(&c.format, "format", "", "print a `format`: table, json, csv, latex or markdown (default: by the ending of -o, or table)")
+		fl.BoolVar(&a.json, "json", false, "short for -format=json")
+		fl.StringVar(&c.out, "o", "", "write to this `file`")
+		return c.run
+	},
+}
+
+// comparer is one call of xlrun compare.
+type comparer struct {
+	a                                         *app
+	qrels, baseline, ties, correction, groups string
+	format, out                               string
+	measures                                  []string
+	level                                     float64
+	draws, relevance, depth                   int
+	seed                                      uint64
+	all, agreement                            bool
+	rule                                      ir.Ties
+	parsed                                    []ir.Measure
+}
+
+var compareFormats = []string{"table", "json", "csv", "latex", "markdown"}
+
+// commandError is an error of the command line, with what could be done.
+type commandError struct {
+	err   error
+	hints []string
+}
+
+func (e *commandError) Error() string { return e.err.Error() }
+func (e *commandError) Unwrap() error { return e.err }
+
+func wrong(hint, format string, args ...any) error {
+	e := &commandError{err: fmt.Errorf(format, args...)}
+	if hint != "" {
+		e.hints = append(e.hints, hint)
+	}
+	return e
+}
+
+func (c *comparer) run(ctx context.Context, args []string) int {
+	err := c.compare(ctx, args)
+	var bad *commandError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, context.Canceled):
+		c.a.ui.Error(errors.New("interrupted"))
+		return exitInterrupted
+	case errors.As(err, &bad):
+		hints := bad.hints
+		if len(hints) == 0 {
+			hints = []string{"xlrun compare -help lists the options"}
+		}
+		c.a.ui.Error(bad.err, hints...)
+		return exitUsage
+	case errors.Is(err, fs.ErrNotExist):
+		c.a.ui.Error(err)
+		return exitUsage
+	}
+	c.a.ui.Error(err)
+	return exitFailed
+}
+
+func (c *comparer) compare(ctx context.Context, args []string) error {
+	if err := c.options(); err != nil {
+		return err
+	}
+	runs, err := c.files(args)
+	if err != nil {
+		return err
+	}
+	qrels, err := c.loadQrels(c.qrels)
+	if err != nil {
+		return err
+	}
+	in, rankings, err := c.evaluate(ctx, qrels, runs)
+	if err != nil {
+		return err
+	}
+	base, err := c.findBaseline(in.Runs)
+	if err != nil {
+		return err
+	}
+	if c.groups != "" {
+		if in.Group, err = c.readGroups(in.Queries); err != nil {
+			return err
+		}
+	}
+	out, err := analysis.Compare(ctx, in, analysis.CompareOptions{
+		Level: c.level, Correction: c.correction, Baseline: base, Draws: c.draws, Seed: c.seed, Ties: c.rule.String(),
+	})
+	if err != nil {
+		return err
+	}
+	if c.agreement {
+		if err := out.Agree(ctx, in, rankings); err != nil {
+			return err
+		}
+	}
+	return c.write(out)
+}
+
+// options checks what the flags say.
+func (c *comparer) options() error {
+	if c.a.json {
+		if c.format != "" && c.format != "json" {
+			return wrong("", "-json and -format=%s ask for different things", c.format)
+		}
+		c.format = "json"
+	}
+	if c.format == "" {
+		c.format = map[string]string{".json": "json", ".csv": "csv", ".tex": "latex", ".md": "markdown"}[filepath.Ext(c.out)]
+		if c.format == "" {
+			c.format = "table"
+		}
+	}
+	if !slices.Contains(compareFormats, c.format) {
+		return wrong("", "there is no format %q; there are %s.%s", c.format, strings.Join(compareFormats, ", "), sdk.DidYouMean(c.format, compareFormats))
+	}
+	if !slices.Contains(analysis.Corrections(), c.correction) {
+		return wrong("", "there is no correction %q; there are %s.%s", c.correction, strings.Join(analysis.Corrections(), ", "), sdk.DidYouMean(c.correction, analysis.Corrections()))
+	}
+	switch {
+	case !(c.level > 0.5 && c.level < 1):
+		return wrong("", "-level wants a number between 0.5 and 1, such as 0.95, got %g", c.level)
+	case c.draws < 99:
+		return wrong("", "-permutations wants 99 or more, got %d: p cannot be smaller than one over them", c.draws)
+	case c.relevance < 1:
+		return wrong("", "-l wants a grade from 1, got %d", c.relevance)
+	case c.depth < 0:
+		return wrong("", "-M wants a number of hits from 1, or 0 for all, got %d", c.depth)
+	}
+	var err error
+	if c.rule, err = ir.ParseTies(c.ties); err != nil {
+		return wrong("", "-ties: %w", err)
+	}
+	if len(c.measures) == 0 {
+		c.measures = []string{"nDCG@10"}
+	}
+	for _, text := range c.measures {
+		ms, err := ir.ParseMeasures(text)
+		if err != nil {
+			return wrong("", "-m: %w", err)
+		}
+		for _, m := range ms {
+			if !strings.Contains(text, "rel=") && c.relevance > 1 {
+				m = m.WithRel(c.relevance)
+			}
+			switch {
+			case m.Aggregate() == ir.Text:
+				return wrong("", "-m: %s is a text, which has no differences to compare", m)
+			case m.Aggregate() == ir.GeometricMean:
+				return wrong("", "-m: %s is no mean over queries, so its paired differences say nothing about it; compare AP", m)
+			}
+			if !slices.Contains(c.parsed, m) {
+				c.parsed = append(c.parsed, m)
+			}
+		}
+	}
+	return nil
+}
+
+// files tells judgments and runs apart.
+func (c *comparer) files(args []string) ([]string, error) {
+	if c.qrels == "" {
+		if len(args) == 0 {
+			return nil, wrong("xlrun compare qrels.txt a.run b.run", "xlrun compare wants judgments and two runs or more")
+		}
+		kind, err := sniff(args[0])
+		if err != nil {
+			return nil, err
+		}
+		if kind == "run" {
+			return nil, wrong("put the qrels first, or name them with -qrels", "%s holds a run, where judgments were expected", args[0])
+		}
+		c.qrels, args = args[0], args[1:]
+	}
+	switch len(args) {
+	case 0:
+		return nil, wrong("xlrun compare qrels.txt a.run b.run", "there are no runs to compare")
+	case 1:
+		return nil, wrong("xlrun eval gives the values of a single run", "one run cannot be compared: %s is the only one", args[0])
+	}
+	var infos []os.FileInfo
+	for i, path := range args {
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		for k, other := range infos {
+			if os.SameFile(info, other) {
+				return nil, wrong("a run is compared with others, never with itself", "%s is given twice%s", args[k], otherSpelling(args[k], args[i]))
+			}
+		}
+		infos = append(infos, info)
+		kind, err := sniff(path)
+		if err != nil {
+			return nil, err
+		}
+		if kind == "qrels" {
+			return nil, wrong("judgments are named once, first or with -qrels", "%s holds judgments, where a run was expected", path)
+		}
+	}
+	return args, nil
+}
+
+func otherSpelling(a, b string) string {
+	if a == b {
+		return ""
+	}
+	return ", also as " + b
+}
+
+// sniff tells TREC judgments ("qrels", four columns) from a TREC run ("run",
+// six) by the first line; "" where it is neither.
+func sniff(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = f.Close() }()
+	head, err := io.ReadAll(io.LimitReader(f, 1<<16))
+	if err != nil {
+		return "", err
+	}
+	for line := range bytes.Lines(head) {
+		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
+			continue
+		}
+		switch len(bytes.Fields(line)) {
+		case 4:
+			return "qrels", nil
+		case 6:
+			return "run", nil
+		}
+		return "", nil
+	}
+	return "", nil
+}
+
+func (c *comparer) loadQrels(path string) (ir.Qrels, error) { return ir.LoadQrels(path) }
+
+func (c *comparer) loadRun(path string) (ir.Run, error) { return ir.LoadRun(path) }
+
+// otherRules are the orders of equal scores that a verdict is tried under.
+// Ranks are left out: a file may have none, or others than its scores.
+var otherRules = []ir.Ties{ir.Trec10, ir.Trec9, ir.Expected}
+
+// evaluate gives the values of every run, and with -agreement its rankings by
+// query.
+func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string) (analysis.CompareInput, [][][]string, error) {
+	in := analysis.CompareInput{}
+	for _, m := range c.parsed {
+		in.Measures = append(in.Measures, m.String())
+	}
+	for _, q := range qrels.Queries() {
+		in.Queries = append(in.Queries, string(q))
+	}
+	// The share of judged hits is not compared but tells whether to.
+	measures := slices.Clone(c.parsed)
+	judged := -1
+	if m, err := ir.ParseMeasure("Judged@10"); err == nil {
+		judged = len(measures)
+		measures = append(measures, m)
+	}
+	var rankings [][][]string
+	var tags []string
+	for _, file := range files {
+		if err := ctx.Err(); err != nil {
+			return in, nil, err
+		}
+		run, err := c.loadRun(file)
+		if err != nil {
+			return in, nil, err
+		}
+		e := ir.Evaluator{Measures: measures, Ties: c.rule, Depth: c.depth}
+		res, err := e.Run(qrels, run)
+		if err != nil {
+			return in, nil, fmt.Errorf("%s: %w", file, err)
+		}
+		if len(res.Missing) == len(in.Queries) {
+			return in, nil, fmt.Errorf("%s: none of the %d judged queries is in the run; do qrels and run use the same query ids?", file, len(qrels))
+		}
+		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Judged: math.NaN(), Missing: plain(res.Missing), Unjudged: plain(res.Unjudged)}
+		if judged >= 0 {
+			r.Judged = res.Means[judged]
+		}
+		if slices.ContainsFunc(res.TieDependent, func(n int) bool { return n > 0 }) {
+			for _, rule := range otherRules {
+				if rule == c.rule {
+					continue
+				}
+				e := ir.Evaluator{Measures: c.parsed, Ties: rule, Depth: c.depth}
+				res, err := e.Run(qrels, run)
+				if err != nil {
+					return in, nil, fmt.Errorf("%s: %w", file, err)
+				}
+				r.Other = append(r.Other, analysis.TieValues{Ties: rule.String(), Values: columns(res, len(c.parsed))})
+			}
+		}
+		in.Runs = append(in.Runs, r)
+		tags = append(tags, run.Tag)
+		if c.agreement {
+			rankings = append(rankings, c.lists(qrels, run))
+		}
+	}
+	for i, name := range runNames(tags, files) {
+		in.Runs[i].Name = name
+	}
+	return in, rankings, nil
+}
+
+// columns turns values by query into values by measure.
+func columns(res *ir.RunResult, measures int) [][]float64 {
+	out := make([][]float64, measures)
+	for m := range out {
+		out[m] = make([]float64, len(res.PerQuery))
+		for q := range res.PerQuery {
+			out[m][q] = res.PerQuery[q].Values[m]
+		}
+	}
+	return out
+}
+
+func plain(ids []ir.QueryID) []string {
+	var out []string
+	for _, id := range ids {
+		out = append(out, string(id))
+	}
+	return out
+}
+
+// lists returns the documents of each judged query, best first.
+func (c *comparer) lists(qrels ir.Qrels, run ir.Run) [][]string {
+	var out [][]string
+	for _, q := range qrels.Queries() {
+		ranking := slices.Clone(run.Rankings[q])
+		ranking.Sort(c.rule)
+		if c.depth > 0 && len(ranking) > c.depth {
+			ranking = ranking[:c.depth]
+		}
+		var docs []string
+		for _, h := range ranking {
+			docs = append(docs, string(h.Doc))
+		}
+		out = append(out, docs)
+	}
+	return out
+}
+
+// runNames names runs by what they call themselves where that tells them
+// apart, else by their files, without directories and endings where that does.
+func runNames(tags, files []string) []string {
+	short := make([]string, len(files))
+	for i, f := range files {
+		name := filepath.Base(f)
+		for _, end := range []string{".gz", ".zst", ".txt", ".tsv", ".json", ".jsonl", ".parquet", ".trec", ".run"} {
+			if t := strings.TrimSuffix(name, end); t != "" {
+				name = t
+			}
+		}
+		short[i] = name
+	}
+	for _, names := range [][]string{tags, short} {
+		seen := map[string]bool{}
+		for _, n := range names {
+			if n != "" {
+				seen[n] = true
+			}
+		}
+		if len(seen) == len(files) {
+			return names
+		}
+	}
+	return files
+}
+
+// findBaseline returns the index of -baseline among the runs; −1 without.
+func (c *comparer) findBaseline(runs []analysis.CompareRun) (int, error) {
+	if c.baseline == "" {
+		return -1, nil
+	}
+	var names []string
+	for i, r := range runs {
+		if r.File == c.baseline || r.Name == c.baseline || filepath.Base(r.File) == c.baseline {
+			return i, nil
+		}
+		names = append(names, r.Name)
+	}
+	return 0, wrong("", "the baseline %q is none of the runs; they are %s.%s", c.baseline, strings.Join(names, ", "), sdk.DidYouMean(c.baseline, names))
+}
+
+// readGroups returns the group of each query, "" where the file has none.
+func (c *comparer) readGroups(queries []string) ([]string, error) {
+	f, err := os.Open(c.groups)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	at := map[string]int{}
+	for i, q := range queries {
+		at[q] = i
+	}
+	out := make([]string, len(queries))
+	lines := bufio.NewScanner(f)
+	lines.Buffer(nil, 1<<20)
+	found, unknown, first := 0, 0, ""
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		i := strings.IndexAny(line, " \t")
+		if i < 0 {
+			return nil, wrong("a line holds a query and its group: 17 deu", "%s:%d: %q has no group", c.groups, n, line)
+		}
+		query, group := line[:i], strings.TrimSpace(line[i:])
+		k, ok := at[query]
+		switch {
+		case !ok:
+			unknown++
+			if first == "" {
+				first = query
+			}
+			continue
+		case out[k] != "" && out[k] != group:
+			return nil, wrong("a query belongs to one group", "%s:%d: query %s was in group %s before and is in %s here", c.groups, n, query, out[k], group)
+		case out[k] == "":
+			found++
+		}
+		out[k] = group
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("%s: %w", c.groups, err)
+	}
+	if found == 0 {
+		return nil, wrong("do the file and the qrels use the same query ids?", "%s: no judged query has a group", c.groups)
+	}
+	if unknown > 0 {
+		c.a.ui.Warning(fmt.Sprintf("%s names queries that nobody judged (%d, such as %s); they do not count", c.groups, unknown, first))
+	}
+	return out, nil
+}
+
+// write prints the comparison where it was asked to go.
+func (c *comparer) write(out *analysis.Comparison) error {
+	if c.format == "table" && c.out == "" {
+		c.a.ui.Comparison(out)
+		return nil
+	}
+	var b bytes.Buffer
+	var err error
+	switch c.format {
+	case "json":
+		err = terminal.WriteComparisonJSON(&b, out)
+	case "csv":
+		err = terminal.WriteComparisonCSV(&b, out)
+	case "latex":
+		err = terminal.WriteComparisonLaTeX(&b, out)
+	case "markdown":
+		err = terminal.WriteComparisonMarkdown(&b, out)
+	default:
+		b.WriteString(c.a.ui.ComparisonText(out))
+	}
+	if err != nil {
+		return err
+	}
+	if c.format == "csv" { // the only one that has no room for them
+		for _, n := range out.Notes {
+			c.a.ui.Warning(n.Text)
+		}
+	}
+	if c.out == "" {
+		_, err = c.a.stdout.Write(b.Bytes())
+		return err
+	}
+	return os.WriteFile(c.out, b.Bytes(), 0o644)
+}
