@@ -246,6 +246,9 @@ func (b *builder) curve(in *instance, metric config, pool, ranking, whole *Step,
 		h.fail("depth", "Depth too small for the curve", "Rankings end at depth %d of %d candidates. Those of a pool of %d may all rank below, and its values would be unknown. Set depth = %d, or measure pool sizes by an axis over pool.size, which searches each.", ranking.Depth, full, sizes[0], need)
 		return nil
 	}
+	if auto && len(sizes) == 1 {
+		h.diags = append(h.diags, warnAt(h.rng("curve"), "Curve of one point", "Of the %d candidates %d are relevant to some query, and a pool holds them all: there is no smaller pool to choose. Ask fewer queries: pool = { queries = … }.", full, all.relevant))
+	}
 	var out []CurvePoint
 	for _, n := range sizes {
 		if n == full {
