@@ -4,8 +4,10 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"math"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/pluginhost"
@@ -216,20 +218,29 @@ func (a *app) printOptions(title string, opts []sdk.Option) {
 		case o.Required:
 			facts = append(facts, "required")
 		case o.Default != nil:
-			facts = append(facts, fmt.Sprintf("default %v", o.Default))
+			facts = append(facts, "default "+plainNumber(o.Default))
 		}
 		if len(o.Enum) > 0 {
 			facts = append(facts, "one of "+strings.Join(o.Enum, ", "))
 		}
 		if o.Min != nil {
-			facts = append(facts, fmt.Sprintf("at least %v", *o.Min))
+			facts = append(facts, "at least "+plainNumber(*o.Min))
 		}
 		if o.Max != nil {
-			facts = append(facts, fmt.Sprintf("at most %v", *o.Max))
+			facts = append(facts, "at most "+plainNumber(*o.Max))
 		}
 		if o.Effect != sdk.EffectOutput {
 			facts = append(facts, "effect "+string(o.Effect))
 		}
 		_, _ = fmt.Fprintf(a.stdout, "  %-14s %s\n                 %s\n", o.Name, strings.Join(facts, "; "), o.Doc)
 	}
+}
+
+// plainNumber prints whole numbers in full, as they would be typed: 1000000,
+// not 1e+06.
+func plainNumber(v any) string {
+	if f, ok := v.(float64); ok && f == math.Trunc(f) && math.Abs(f) < 1<<53 {
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return fmt.Sprint(v)
 }
