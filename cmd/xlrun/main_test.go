@@ -14,8 +14,9 @@ import (
 // users do, and it starts itself again for its plugins.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"xlrun":     func() { os.Exit(xlrun(os.Args[1:])) },
-		"samecurve": func() { os.Exit(sameCurve(os.Args[1])) },
+		"xlrun":        func() { os.Exit(xlrun(os.Args[1:])) },
+		"samecurve":    func() { os.Exit(sameCurve(os.Args[1])) },
+		"samemeasures": func() { os.Exit(sameMeasures(os.Args[1])) },
 	})
 }
 
