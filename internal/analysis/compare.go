@@ -255,7 +255,7 @@ func Compare(ctx context.Context, in CompareInput, opt CompareOptions) (*Compari
 		c.Measures = append(c.Measures, x.out)
 		c.Notes = append(c.Notes, x.notes...)
 	}
-	c.Notes = append(in.notes(c, opt), c.Notes...)
+	c.Notes = append(in.notes(), c.Notes...)
 	c.Method = in.method(c, opt)
 	return c, nil
 }
@@ -545,7 +545,7 @@ func (x *measured) answer(in CompareInput, opt CompareOptions) string {
 	}
 	switch {
 	case len(x.pairs) == 1:
-		s += x.pairSentence(x.out.Pairs[0], opt)
+		s += x.pairSentence(x.out.Pairs[0])
 	case opt.Baseline >= 0:
 		s += x.baselineSentence(in, opt)
 	default:
@@ -557,7 +557,7 @@ func (x *measured) answer(in CompareInput, opt CompareOptions) string {
 	return s
 }
 
-func (x *measured) pairSentence(p ComparedPair, opt CompareOptions) string {
+func (x *measured) pairSentence(p ComparedPair) string {
 	switch {
 	case math.IsNaN(float64(p.P)):
 		return "one query decides nothing."
@@ -842,7 +842,7 @@ func (r CompareRun) under(rule string, m int) []float64 {
 }
 
 // notes says what concerns all measures.
-func (in CompareInput) notes(c *Comparison, opt CompareOptions) []Note {
+func (in CompareInput) notes() []Note {
 	out := []Note{}
 	add := func(code, format string, args ...any) {
 		out = append(out, Note{Code: code, Text: fmt.Sprintf(format, args...), Warning: true})
