@@ -36,7 +36,7 @@ var recorded = map[string]struct {
 	"encoder precomputed": {1, "7cd49e5f5dcf6e4d"},
 	"index flat":          {1, "117d4d1e41582feb"},
 	"index hnsw":          {1, "0cb9276178e272cf"},
-	"metric ir":           {1, "51421be5f35ad060"},
+	"metric ir":           {2, "954c233ae4a86569"},
 	"metric fairness":     {1, "58083e6f11d9b31f"},
 	"step mix":            {1, "8cf1a87f968c4b42"},
 	"step pool":           {1, "ad597ebcb875f0c1"},
@@ -219,7 +219,8 @@ func TestRevisionOfIR(t *testing.T) {
 		out = append(out, struct {
 			Values []float64
 			Rank   int
-		}{v.Values, v.Rank})
+			Notes  []string
+		}{v.Values, v.Rank, v.Notes})
 	}
 	held(t, "metric ir", ir.Component.Revision, out)
 }

@@ -1,7 +1,8 @@
-// Package ir is the metric component "ir": trec_eval's measures under
-// ir_measures' names, computed by package sdk/ir. It ignores the order of a
-// ranking and sorts by score, equal scores by document id in descending byte
-// order, as trec_eval 10 does.
+// Package ir is the metric component "ir": the measures of trec_eval and
+// ir_measures under ir_measures' names, computed by package sdk/ir. Unless its
+// option ties says otherwise it ignores the order of a ranking and sorts by
+// score, equal scores by document id in descending byte order, as trec_eval 10
+// does.
 package ir
 
 import (
@@ -17,12 +18,13 @@ import (
 // Component is the metric "ir".
 var Component = sdk.NewMetric(sdk.Info{
 	Name:     "ir",
-	Revision: 1,
-	Doc:      "The measures of trec_eval, with its definitions and its rule for equal scores, spelled as ir_measures spells them.",
+	Revision: 2,
+	Doc:      "The measures of trec_eval and ir_measures, with their definitions and a choice of rules for equal scores, spelled as ir_measures spells them.",
 }, open)
 
 type options struct {
-	Measures []string `xl:"measures,required" doc:"What to compute, at least one: nDCG, RR and AP with or without a cutoff (nDCG@10), R@k, P@k, Success@k. The parameter rel sets the smallest grade that is relevant: AP(rel=2)@100."`
+	Measures []string `xl:"measures,required" doc:"What to compute, at least one: nDCG@10, RR@10, AP, R@100 and the other measures of ir_measures, or those that only trec_eval has under its names. The parameter rel sets the smallest grade that is relevant: AP(rel=2)@100."`
+	Ties     string   `xl:"ties,default=trec10,enum=trec10|trec9|rank|expected" doc:"The order of equal scores: by document id as in trec_eval 10 or 9 (which compares scores with 32 bits), as the index ranked them, or every order equally likely, which gives means."`
 }
 
 // Validate reports every element that is not a measure, or the same measure as
@@ -45,6 +47,11 @@ func (o *options) Validate() error {
 			diags = append(diags, sdk.Diagnostic{Path: []any{"measures", i}, Summary: "Invalid measure", Detail: detail})
 		case err != nil:
 			return err
+		case m.Aggregate() == ir.Text || m.Aggregate() == ir.GeometricMean:
+			diags = append(diags, sdk.Diagnostic{
+				Path: []any{"measures", i}, Summary: "Unsuitable measure",
+				Detail: fmt.Sprintf("%q cannot be averaged over queries, which a study does with every measure.", text),
+			})
 		case first[m] != "":
 			diags = append(diags, sdk.Diagnostic{
 				Path: []any{"measures", i}, Summary: "Duplicate measure",
@@ -62,6 +69,10 @@ func (o *options) Validate() error {
 
 func open(_ context.Context, o options) (sdk.Metric, error) {
 	m := &metric{}
+	var err error
+	if m.eval.Ties, err = ir.ParseTies(o.Ties); err != nil {
+		return nil, err
+	}
 	for _, text := range o.Measures {
 		measure, err := ir.ParseMeasure(text)
 		if err != nil {
@@ -82,8 +93,12 @@ var _ sdk.Metric = (*metric)(nil)
 
 func (m *metric) Measures() []string { return m.names }
 
-// Evaluate returns the values of one judged query; all are 0 where nothing was
-// retrieved. A query without judgments is an error: it has no value.
+// dependent is the note of a query whose values another tie mode would change.
+const dependent = "values that depend on the order of equal scores"
+
+// Evaluate returns the values of one judged query; where nothing was retrieved
+// they are those of an empty ranking, mostly 0. A query without judgments is an
+// error: it has no value.
 func (m *metric) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues, error) {
 	if len(q.Qrels) == 0 {
 		return sdk.QueryValues{}, fmt.Errorf("query %q has no judgments, so no measure has a value for it", q.ID)
@@ -100,5 +115,9 @@ func (m *metric) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues
 	if err != nil {
 		return sdk.QueryValues{}, fmt.Errorf("ranking of query %q: %w", q.ID, err)
 	}
-	return sdk.QueryValues{Values: r.Values, Rank: r.FirstRelevant}, nil
+	v := sdk.QueryValues{Values: r.Values, Rank: r.FirstRelevant}
+	if r.Dependent != nil {
+		v.Notes = []string{dependent}
+	}
+	return v, nil
 }

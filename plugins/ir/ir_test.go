@@ -27,7 +27,10 @@ func TestDeclaration(t *testing.T) {
 	if Component.Kind != sdk.KindMetric || Component.Determinism != sdk.Bitwise {
 		t.Errorf("kind %s, determinism %s", Component.Kind, Component.Determinism)
 	}
-	want := []sdk.Option{{Name: "measures", Type: sdk.ListString, Required: true, Effect: sdk.EffectOutput, Doc: Component.Options[0].Doc}}
+	want := []sdk.Option{
+		{Name: "measures", Type: sdk.ListString, Required: true, Effect: sdk.EffectOutput, Doc: Component.Options[0].Doc},
+		{Name: "ties", Type: sdk.String, Default: "trec10", Enum: []string{"trec10", "trec9", "rank", "expected"}, Effect: sdk.EffectOutput, Doc: Component.Options[1].Doc},
+	}
 	if diff := cmp.Diff(want, Component.Options); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
@@ -46,11 +49,11 @@ func TestEvaluate(t *testing.T) {
 	}{
 		"gold second": {
 			sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"a": 2}, Ranking: tied},
-			sdk.QueryValues{Values: []float64{1 / math.Log2(3), .5, 0, .5}, Rank: 2},
+			sdk.QueryValues{Values: []float64{1 / math.Log2(3), .5, 0, .5}, Rank: 2, Notes: []string{dependent}},
 		},
 		"gold first": {
 			sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"b": 1}, Ranking: tied},
-			sdk.QueryValues{Values: []float64{1, 1, 1, 0}, Rank: 1},
+			sdk.QueryValues{Values: []float64{1, 1, 1, 0}, Rank: 1, Notes: []string{dependent}},
 		},
 		"gold not retrieved": {
 			sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"c": 1}, Ranking: tied},
@@ -76,6 +79,20 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
+func TestTies(t *testing.T) {
+	tied := []sdk.ScoredDocument{{ID: "a", Score: 1}, {ID: "b", Score: 1 - 1e-12}, {ID: "c", Score: 1 - 1e-12}}
+	q := sdk.JudgedQuery{ID: "q", Qrels: map[string]int{"b": 1}, Ranking: tied}
+	for ties, want := range map[string]float64{"trec10": 1. / 3, "trec9": 1. / 2, "rank": 1. / 2, "expected": (1./2 + 1./3) / 2} {
+		got, err := openMetric(t, `{"measures": ["RR"], "ties": "`+ties+`"}`).Evaluate(t.Context(), q)
+		if err != nil || math.Abs(got.Values[0]-want) > 1e-12 || len(got.Notes) != 1 {
+			t.Errorf("%s: want %v, got %+v, %v", ties, want, got, err)
+		}
+	}
+	if _, err := Component.Decode([]byte(`{"measures": ["RR"], "ties": "random"}`)); err == nil {
+		t.Error("an unknown tie mode was taken")
+	}
+}
+
 func TestEvaluateErrors(t *testing.T) {
 	m := openMetric(t, `{"measures": ["RR"]}`)
 	gold := map[string]int{"a": 1}
@@ -98,11 +115,13 @@ func TestDiagnostics(t *testing.T) {
 	}{
 		{`{}`, []sdk.Diagnostic{{Summary: "Missing required argument", Detail: `"measures"`}}},
 		{`{"measures": []}`, []sdk.Diagnostic{{Path: []any{"measures"}, Summary: "No measures", Detail: "at least one"}}},
-		{`{"measures": ["nDCG@10", "ndgc@10", "P", "MRR@5", "RR@10", "RR(rel=1)@10"]}`, []sdk.Diagnostic{
+		{`{"measures": ["nDCG@10", "ndgc@10", "P", "mrr@5", "RR@10", "RR(rel=1)@10", "gm_map", "runid"]}`, []sdk.Diagnostic{
 			{Path: []any{"measures", 1}, Summary: "Invalid measure", Detail: `Did you mean "nDCG@10"?`},
 			{Path: []any{"measures", 2}, Summary: "Invalid measure", Detail: `"P" is not a measure: P needs a cutoff. Did you mean "P@10"?`},
 			{Path: []any{"measures", 3}, Summary: "Invalid measure", Detail: `Did you mean "RR@5"?`},
 			{Path: []any{"measures", 5}, Summary: "Duplicate measure", Detail: `"RR(rel=1)@10" is the same measure as "RR@10"`},
+			{Path: []any{"measures", 6}, Summary: "Unsuitable measure", Detail: `"gm_map" cannot be averaged`},
+			{Path: []any{"measures", 7}, Summary: "Unsuitable measure", Detail: `"runid" cannot be averaged`},
 		}},
 	} {
 		_, err := Component.Decode([]byte(c.config))

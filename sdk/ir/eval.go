@@ -95,9 +95,6 @@ func (e *Evaluator) check() error {
 	if e.Ties < 0 || int(e.Ties) >= len(tiesNames) {
 		return fmt.Errorf("%v is no tie mode", e.Ties)
 	}
-	if e.Ties == Expected {
-		return fmt.Errorf("the tie mode %v has no values yet", e.Ties)
-	}
 	return nil
 }
 
@@ -173,6 +170,8 @@ type list struct {
 	// The order of places in a block means nothing then, and the last block
 	// may reach beyond retrieved.
 	blocks []block
+	// unclear tells that retrieved itself depends on the order in a block.
+	unclear bool
 }
 
 // block is the hits of ranks rank … rank+size-1; size ≥ 2.
@@ -181,19 +180,93 @@ type block struct{ rank, size int32 }
 // evaluate evaluates hits, which it sorts, and fills res, whose Values has the
 // length of e.Measures.
 func (e *Evaluator) evaluate(q *judgedQuery, hits []entry, s *scratch, res *QueryResult) error {
-	if err := arrange(hits, e.Ties); err != nil {
-		return err
+	mixed, ranked := false, false
+	if e.Ties == Rank { // before the order of arrival is lost
+		s.other = append(s.other[:0], hits...)
+		if err := arrange(s.other, Trec10); err != nil {
+			return err
+		}
+		res.Tied, mixed = e.ties(s.other)
+		ranked = true
+		if err := arrange(hits, Rank); err != nil {
+			return err
+		}
+	} else {
+		if err := arrange(hits, e.Ties); err != nil {
+			return err
+		}
+		res.Tied, mixed = e.ties(hits)
+		ranked = slices.ContainsFunc(hits, func(x entry) bool { return x.rank != 0 })
 	}
-	s.list.build(hits, e)
+	s.list.build(hits, e, e.Ties)
 	if err := e.values(q, &s.list, res.Values); err != nil {
 		return err
 	}
 	res.Texts = e.texts(&s.list)
+	if mixed || ranked {
+		if err := e.compare(q, hits, s, res, mixed, ranked); err != nil {
+			return err
+		}
+	}
 	for _, p := range s.list.places {
-		if p.grade > 0 {
+		if p.grade > 0 && int(p.rank) <= s.list.retrieved {
 			res.FirstRelevant = int(p.rank)
 			break
 		}
+	}
+	return nil
+}
+
+// ties looks at hits by descending score and reports whether scores that count
+// are equal as 32-bit floats, and whether the order of such hits could matter.
+func (e *Evaluator) ties(hits []entry) (tied, mixed bool) {
+	for i := 1; i < len(hits); i++ {
+		if e.Depth > 0 && i > e.Depth {
+			break
+		}
+		if float32(hits[i].score) == float32(hits[i-1].score) {
+			tied = tied || e.Depth == 0 || i <= e.Depth
+			if class(hits[i].grade) != class(hits[i-1].grade) {
+				return true, true
+			}
+		}
+	}
+	return tied, false
+}
+
+// compare evaluates hits in the other tie modes and fills res.Dependent. Levels
+// of recall are rounded as in e's mode throughout.
+func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *QueryResult, mixed, ranked bool) error {
+	for _, t := range []Ties{Trec10, Trec9, Rank, Expected} {
+		if t == e.Ties || t == Rank && !ranked || t == Expected && !mixed {
+			continue
+		}
+		s.other = append(s.other[:0], hits...)
+		if arrange(s.other, t) != nil { // ranks that are no order
+			continue
+		}
+		s.otherList.build(s.other, e, t)
+		if t == Expected && len(s.otherList.blocks) == 0 && !s.otherList.unclear || slices.Equal(s.otherList.places, s.list.places) && len(s.otherList.blocks)+len(s.list.blocks) == 0 && s.otherList.retrieved == s.list.retrieved {
+			continue
+		}
+		v := viewPool.Get().(*view)
+		v.reset(q, &s.otherList, e)
+		texts := e.texts(&s.otherList)
+		for i := range e.Measures {
+			m := &e.Measures[i]
+			if res.Dependent != nil && res.Dependent[i] {
+				continue
+			}
+			x, err := v.measure(m)
+			differs := err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i]
+			if differs {
+				if res.Dependent == nil {
+					res.Dependent = make([]bool, len(e.Measures))
+				}
+				res.Dependent[i] = true
+			}
+		}
+		viewPool.Put(v)
 	}
 	return nil
 }
@@ -225,9 +298,13 @@ func arrange(hits []entry, t Ties) error {
 	return nil
 }
 
-// build makes the list of hits in their order.
-func (l *list) build(hits []entry, e *Evaluator) {
-	l.places, l.blocks, l.retrieved = l.places[:0], l.blocks[:0], 0
+// build makes the list of hits in their order, which is that of t.
+func (l *list) build(hits []entry, e *Evaluator, t Ties) {
+	l.places, l.blocks, l.retrieved, l.unclear = l.places[:0], l.blocks[:0], 0, false
+	if t == Expected {
+		l.tied(hits, e)
+		return
+	}
 	if e.Depth > 0 && len(hits) > e.Depth {
 		hits = hits[:e.Depth]
 	}
@@ -366,10 +443,12 @@ func EvaluateRun(measures []Measure, qrels Qrels, run Run) (*RunResult, error) {
 
 // scratch is the memory that one evaluation reuses from another.
 type scratch struct {
-	judged judgedQuery
-	hits   []entry
-	list   list
-	seen   map[DocID]struct{}
+	judged    judgedQuery
+	hits      []entry
+	other     []entry
+	list      list
+	otherList list
+	seen      map[DocID]struct{}
 }
 
 var scratchPool = sync.Pool{New: func() any { return &scratch{seen: map[DocID]struct{}{}} }}

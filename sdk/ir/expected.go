@@ -1,32 +1,1105 @@
 package ir
 
-import "errors"
+import (
+	"fmt"
+	"math"
+	"slices"
+)
+
+// The tie mode Expected: means over all orders of the documents of equal
+// scores, every order of every block equally likely and the blocks independent.
+// F. McSherry and M. Najork, "Computing information retrieval performance
+// measures efficiently in the presence of tied scores" (ECIR 2008) have the
+// closed forms of P, R, RR, AP and nDCG; the others are derived where they are
+// computed. Nothing is sampled and nothing approximated but by rounding: where
+// an exact mean would take too long, there is an error.
+
+// maxWork bounds the steps that one exact mean may take, and maxOrders the
+// orders that may be tried one by one.
+const (
+	maxWork   = 50_000_000
+	maxOrders = 50_000
+)
+
+// class is what measures can tell of a document.
+func class(grade int32) int32 {
+	if grade < 0 && grade != unjudged {
+		return -1
+	}
+	return grade
+}
+
+// tied makes the list of hits, sorted by descending score, with its blocks:
+// equal scores, where the order of their documents matters to some measure.
+func (l *list) tied(hits []entry, e *Evaluator) {
+	limit := len(hits)
+	if e.Depth > 0 {
+		limit = min(limit, e.Depth)
+	}
+	for i := 0; i < limit; {
+		j := i + 1
+		for j < len(hits) && hits[j].score == hits[i].score {
+			j++
+		}
+		l.group(hits[i:j], limit-i, e.JudgedOnly)
+		i = j
+	}
+}
+
+// group appends documents of equal scores, of which the first limit positions
+// count. judgedOnly drops what has no grade or a negative one.
+func (l *list) group(hits []entry, limit int, judgedOnly bool) {
+	kept, mixed, seen := 0, false, int32(0)
+	for _, h := range hits {
+		if judgedOnly && h.grade < 0 {
+			continue
+		}
+		if kept > 0 && class(h.grade) != seen {
+			mixed = true
+		}
+		seen = class(h.grade)
+		kept++
+	}
+	if kept > 0 && kept < len(hits) && len(hits) > limit {
+		l.unclear = true
+	}
+	count := min(kept, limit) // that of an arbitrary order where the list is unclear
+	all := kept
+	if !mixed {
+		all = count
+	}
+	rank := int32(l.retrieved)
+	if mixed {
+		l.blocks = append(l.blocks, block{rank: rank + 1, size: int32(kept)})
+	}
+	l.retrieved += count
+	for _, h := range hits {
+		if judgedOnly && h.grade < 0 {
+			continue
+		}
+		if all == 0 {
+			break
+		}
+		all--
+		rank++
+		if h.grade != unjudged {
+			l.places = append(l.places, place{rank: rank, grade: h.grade})
+		}
+	}
+}
+
+// squeeze makes j the list of l's judged documents.
+func (l *list) squeeze(j *list) {
+	j.places, j.blocks, j.retrieved, j.unclear = j.places[:0], j.blocks[:0], 0, l.unclear
+	var hits []entry
+	for _, s := range l.segments(nil) {
+		hits = hits[:0]
+		for _, p := range s.places {
+			hits = append(hits, entry{grade: p.grade})
+		}
+		for len(hits) < int(s.size) {
+			hits = append(hits, entry{grade: unjudged})
+		}
+		j.group(hits, int(s.seen), true)
+	}
+}
+
+// segment is a block or a single judged document: ranks first … first+size-1,
+// of which seen count.
+type segment struct {
+	first, size, seen int32
+	places            []place
+}
+
+// segments splits l, leaving out single documents that were not judged.
+func (l *list) segments(buf []segment) []segment {
+	buf = buf[:0]
+	b := 0
+	for i := 0; i < len(l.places); {
+		rank := l.places[i].rank
+		for b < len(l.blocks) && rank >= l.blocks[b].rank+l.blocks[b].size {
+			b++
+		}
+		j, s := i+1, segment{first: rank, size: 1}
+		if b < len(l.blocks) && rank >= l.blocks[b].rank {
+			s.first, s.size = l.blocks[b].rank, l.blocks[b].size
+			for j < len(l.places) && l.places[j].rank < s.first+s.size {
+				j++
+			}
+		}
+		s.seen = min(s.size, int32(l.retrieved)-s.first+1)
+		s.places = l.places[i:j]
+		buf = append(buf, s)
+		i = j
+	}
+	return buf
+}
+
+// segments returns the segments of the ranking that m looks at.
+func (v *view) segments(m *Measure) []segment {
+	v.segs = v.list(m).segments(v.segs)
+	return v.segs
+}
+
+// upto returns how many positions of s count up to a cutoff; 0 stands for none.
+func (s *segment) upto(cutoff int32) int {
+	n := s.seen
+	if cutoff > 0 {
+		n = min(n, cutoff-s.first+1)
+	}
+	return int(max(n, 0))
+}
+
+// count returns how many documents of s have a grade from lo to below hi.
+func (s *segment) count(lo, hi int32) int {
+	n := 0
+	for _, p := range s.places {
+		if p.grade >= lo && p.grade < hi {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *segment) relevant(rel int32) int { return s.count(rel, math.MaxInt32) }
+
+// crossing reports whether the depth cuts a block.
+func (l *list) crossing() bool {
+	if len(l.blocks) == 0 {
+		return false
+	}
+	b := l.blocks[len(l.blocks)-1]
+	return int(b.rank+b.size)-1 > l.retrieved
+}
+
+// found is the expected number of relevant documents within a cutoff.
+func (v *view) found(m *Measure, cutoff int32) float64 {
+	sum := 0.0
+	for _, s := range v.segments(m) {
+		if r := s.relevant(m.rel); r > 0 {
+			sum += float64(r*s.upto(cutoff)) / float64(s.size)
+		}
+	}
+	return sum
+}
+
+// counted is a measure that is the number of relevant documents within a
+// cutoff, times something that no order changes.
+func counted(of func(v *view, m *Measure) (cutoff int, factor float64)) expectation {
+	return func(v *view, m *Measure) (float64, error) {
+		cutoff, factor := of(v, m)
+		if factor == 0 || cutoff < 0 {
+			return 0, nil
+		}
+		return v.found(m, int32(min(cutoff, maxParameter))) * factor, nil
+	}
+}
 
 type expectation = func(*view, *Measure) (float64, error)
 
-var errNoExact = errors.New("the mean over the orders of equal scores has no exact value here")
-
-func noExact(*view, *Measure) (float64, error) { return 0, errNoExact }
-
-func linear(func(*view, *Measure) float64) expectation         { return noExact }
-func expectCut(func(*view, *Measure) float64) expectation      { return noExact }
-func expectByOrders(func(*view, *Measure) float64) expectation { return noExact }
-func expectFloored(expectation) expectation                    { return noExact }
+func inverse(n int) float64 {
+	if n == 0 {
+		return 0
+	}
+	return 1 / float64(n)
+}
 
 var (
-	expectNDCG         = noExact
-	expectRR           = noExact
-	expectAP           = noExact
-	expectSuccess      = noExact
-	expectBpref        = noExact
-	expectInfAP        = noExact
-	expectInterpolated = noExact
-	expectERR          = noExact
-	expectAccuracy     = noExact
-	expectCompat       = noExact
-	expectElevenPoint  = noExact
-	expectBinG         = noExact
+	expectRecall = counted(func(v *view, m *Measure) (int, float64) {
+		return int(m.cutoff), inverse(v.q.relevant(m.rel))
+	})
+	expectPrecision = counted(func(_ *view, m *Measure) (int, float64) {
+		return int(m.cutoff), inverse(int(m.cutoff))
+	})
+	expectRPrecision = counted(func(v *view, m *Measure) (int, float64) {
+		n := v.q.relevant(m.rel)
+		return n, inverse(n)
+	})
+	expectRPrecisionMult = counted(func(v *view, m *Measure) (int, float64) {
+		n := int(float64(m.x*float64(v.q.relevant(m.rel))) + 0.9)
+		return n, inverse(n)
+	})
+	expectRelativeP = counted(func(v *view, m *Measure) (int, float64) {
+		return int(m.cutoff), inverse(min(int(m.cutoff), v.q.relevant(m.rel)))
+	})
+	expectSetP = counted(func(v *view, m *Measure) (int, float64) {
+		n := v.list(m).retrieved
+		if m.flags&flagRelative != 0 {
+			n = min(n, v.q.relevant(m.rel))
+		}
+		return 0, inverse(n)
+	})
+	expectSetR = counted(func(v *view, m *Measure) (int, float64) { return 0, inverse(v.q.relevant(m.rel)) })
+	// With f relevant of n retrieved and R in all, F is (beta+1)·f/(beta·R+n).
+	expectSetF = counted(func(v *view, m *Measure) (int, float64) {
+		return 0, (m.x + 1) / (float64(m.x*float64(v.q.relevant(m.rel))) + float64(v.list(m).retrieved))
+	})
+	expectFound = counted(func(*view, *Measure) (int, float64) { return 0, 1 })
 )
 
-// squeeze gives j, which holds the judged documents of l, the blocks of l.
-func (l *list) squeeze(*list) {}
+func expectNumRet(v *view, m *Measure) (float64, error) {
+	if m.rel == 0 {
+		return numRet(v, m), nil
+	}
+	return expectFound(v, m)
+}
+
+// expectNDCG: every document of a block is at each of its ranks equally often.
+func expectNDCG(v *view, m *Measure) (float64, error) {
+	ideal := v.curve(m).idealAt(m.cutoff)
+	if ideal == 0 {
+		return 0, nil
+	}
+	return v.discounted(m, gainsFor(m), m.cutoff) / ideal, nil
+}
+
+// discounted is the expected cumulated gain within a cutoff.
+func (v *view) discounted(m *Measure, g *gains, cutoff int32) float64 {
+	sum := 0.0
+	log := log2s(v.list(m).retrieved + 1)
+	for _, s := range v.segments(m) {
+		gain := 0.0
+		for _, p := range s.places {
+			gain += g.of(p.grade)
+		}
+		n := s.upto(cutoff)
+		if gain == 0 || n == 0 {
+			continue
+		}
+		discounts := 0.0
+		for i := range int32(n) {
+			discounts += 1 / log[s.first+i+1]
+		}
+		sum += float64(discounts*gain) / float64(s.size)
+	}
+	return sum
+}
+
+func expectDCG(v *view, m *Measure) (float64, error) {
+	return v.discounted(m, gainsFor(m), 0), nil
+}
+
+// expectRndcg: dcg at ranks that the judgments fix, divided by what they fix.
+func expectRndcg(v *view, m *Measure) (float64, error) {
+	c := v.curve(m)
+	n := len(c.best)
+	if n == 0 || v.q.relevant(m.rel) == 0 {
+		return 0, nil
+	}
+	g := gainsFor(m)
+	sum, points := 0.0, 0
+	for i := 1; i <= n; i++ {
+		if i == n || c.best[i] != c.best[i-1] {
+			sum += v.discounted(m, g, int32(i)) / c.ideal[i]
+			points++
+		}
+	}
+	if v.list(m).retrieved > n+1 {
+		sum += v.discounted(m, g, 0) / c.ideal[n]
+		points++
+	}
+	return sum / float64(points), nil
+}
+
+// none returns the chance that the first t of n documents hold none of r, for
+// t = 0 … n-r+1, by its factors.
+func none(n, r, t int) float64 {
+	x := 1.0
+	for i := range t {
+		x *= float64(n-r-i) / float64(n-i)
+		if x <= 0 {
+			return 0
+		}
+	}
+	return x
+}
+
+// expectRR: the first block with relevant documents decides.
+func expectRR(v *view, m *Measure) (float64, error) {
+	for _, s := range v.segments(m) {
+		r, n := s.relevant(m.rel), int(s.size)
+		if r == 0 {
+			continue
+		}
+		sum, before := 0.0, 1.0 // chance that none is above position i
+		for i := range s.upto(m.cutoff) {
+			here := float64(before*float64(r)) / float64(n-i)
+			sum += here / float64(int(s.first)+i)
+			before -= here
+			if n-i <= r {
+				break
+			}
+		}
+		return sum, nil
+	}
+	return 0, nil
+}
+
+func expectSuccess(v *view, m *Measure) (float64, error) {
+	for _, s := range v.segments(m) {
+		if r := s.relevant(m.rel); r > 0 {
+			return 1 - none(int(s.size), r, s.upto(m.cutoff)), nil
+		}
+	}
+	return 0, nil
+}
+
+// expectAP: position i of a block of n with r relevant holds a relevant
+// document with chance r/n, and then (i-1)(r-1)/(n-1) are expected above it in
+// the block.
+func expectAP(v *view, m *Measure) (float64, error) {
+	relevant := v.q.relevant(m.rel)
+	if relevant == 0 {
+		return 0, nil
+	}
+	sum, above := 0.0, 0.0
+	for _, s := range v.segments(m) {
+		r, n := float64(s.relevant(m.rel)), float64(s.size)
+		if r == 0 {
+			continue
+		}
+		others := 0.0
+		if n > 1 {
+			others = (r - 1) / (n - 1)
+		}
+		for i := range s.upto(m.cutoff) {
+			sum += r / n * (above + 1 + float64(float64(i)*others)) / float64(int(s.first)+i)
+		}
+		above += r
+	}
+	return sum / float64(relevant), nil
+}
+
+// drawn follows how many of k marked documents are among the first t of n, in
+// random order, for t = 0, 1, …: p[j] is the chance of j.
+type drawn struct {
+	n, k, t int
+	p       []float64
+}
+
+func draw(n, k int) *drawn {
+	d := &drawn{n: n, k: k, p: make([]float64, k+1)}
+	d.p[0] = 1
+	return d
+}
+
+// next draws another document.
+func (d *drawn) next() {
+	left := float64(d.n - d.t)
+	for j := min(d.k, d.t+1); j >= 0; j-- {
+		x := d.p[j] * max(0, left-float64(d.k-j)) / left
+		if j > 0 {
+			x += d.p[j-1] * float64(d.k-j+1) / left
+		}
+		d.p[j] = x
+	}
+	d.t++
+}
+
+// above sums f over the relevant documents that count in a segment: f is given
+// how many of its marked documents are above a relevant one, and others are
+// neither.
+func above(s *segment, relevant, marked int, f func(n int) float64) (float64, error) {
+	if relevant == 0 {
+		return 0, nil
+	}
+	if s.seen == s.size { // a relevant document is in any gap between marked ones equally often
+		sum := 0.0
+		for j := range marked + 1 {
+			sum += f(j)
+		}
+		return float64(float64(relevant)*sum) / float64(marked+1), nil
+	}
+	if int(s.seen)*(marked+1) > maxWork {
+		return 0, errWork
+	}
+	sum := 0.0
+	d := draw(int(s.size)-1, marked)
+	for t := range int(s.seen) {
+		for j := range min(t, marked) + 1 {
+			sum += float64(d.p[j] * f(j))
+		}
+		if t+1 < int(s.size) {
+			d.next()
+		}
+	}
+	return float64(float64(relevant)*sum) / float64(s.size), nil
+}
+
+var errWork = fmt.Errorf("the exact mean over the orders of equal scores takes more than %d steps", maxWork)
+
+func expectBpref(v *view, m *Measure) (float64, error) {
+	relevant, nonrelevant := v.q.relevant(m.rel), v.q.nonrelevant(m.rel)
+	sum, worse := 0.0, 0
+	for _, s := range v.segments(m) {
+		marked := s.count(0, m.rel)
+		x, err := above(&s, s.relevant(m.rel), marked, func(n int) float64 { return preference(worse+n, relevant, nonrelevant) })
+		if err != nil {
+			return 0, err
+		}
+		sum += x
+		worse += marked
+	}
+	if relevant > 0 {
+		sum /= float64(relevant)
+	}
+	return sum, nil
+}
+
+func expectBinG(v *view, m *Measure) (float64, error) {
+	relevant := v.q.relevant(m.rel)
+	if relevant == 0 {
+		return 0, nil
+	}
+	log := log2s(v.l.retrieved + 2)
+	sum, found := 0.0, 0
+	for _, s := range v.segments(m) {
+		r := s.relevant(m.rel)
+		if r == 0 {
+			continue
+		}
+		worse := int(s.first) - 1 - found
+		x, err := above(&s, r, int(s.size)-r, func(n int) float64 {
+			if worse+n+2 >= len(log) { // below what counts
+				return 0
+			}
+			return 1 / log[worse+n+2]
+		})
+		if err != nil {
+			return 0, err
+		}
+		sum += x
+		found += r
+	}
+	return sum / float64(relevant), nil
+}
+
+// expectInfAP: of the documents above a relevant one in its block, w were
+// judged (relevant or not); given w, the relevant ones among them and the
+// pooled ones among the rest are independent and enter linearly.
+func expectInfAP(v *view, m *Measure) (float64, error) {
+	relevant := v.q.relevant(m.rel)
+	if relevant == 0 {
+		return 0, nil
+	}
+	sum := 0.0
+	rel, nonrel, pooled := 0.0, 0.0, 0.0
+	for _, s := range v.segments(m) {
+		r, x, u := s.relevant(m.rel), s.count(0, m.rel), s.count(-maxParameter, 0)
+		if r > 0 {
+			judged := r - 1 + x
+			if int(s.seen)*(judged+1) > maxWork {
+				return 0, errWork
+			}
+			perJudged, perRest := 0.0, 0.0
+			if judged > 0 {
+				perJudged = float64(r-1) / float64(judged)
+			}
+			if rest := int(s.size) - 1 - judged; rest > 0 {
+				perRest = float64(u) / float64(rest)
+			}
+			part := 0.0
+			d := draw(int(s.size)-1, judged)
+			for t := range int(s.seen) {
+				for w, p := range d.p[:min(t, judged)+1] {
+					part += p * inferred(float64(int(s.first)-1+t), rel+float64(float64(w)*perJudged), nonrel+float64(float64(w)*(1-perJudged)), pooled+float64(float64(t-w)*perRest))
+				}
+				if t+1 < int(s.size) {
+					d.next()
+				}
+			}
+			sum += float64(part*float64(r)) / float64(s.size)
+		}
+		rel, nonrel, pooled = rel+float64(r), nonrel+float64(x), pooled+float64(u)
+	}
+	return sum / float64(relevant), nil
+}
+
+// expectERR: the mean of the chances to pass the first j documents of a block
+// is e_j(q)/C(n,j), where q are the chances to pass each and e_j their
+// elementary symmetric polynomial; a reader stops at position j with what that
+// loses.
+func expectERR(v *view, m *Measure) (float64, error) {
+	sum, reached := 0.0, 1.0
+	for _, s := range v.segments(m) {
+		if int(s.size)*(len(s.places)+1) > maxWork {
+			return 0, errWork
+		}
+		pass := make([]float64, s.size+1)
+		for j := range pass {
+			pass[j] = 1
+		}
+		n := int(s.size) - len(s.places) // those without a grade stop nobody
+		whole := 1.0
+		for _, p := range s.places {
+			q := 1 - stopping(p.grade)
+			whole *= q
+			n++
+			for j := n; j > 0; j-- {
+				rest := pass[j]
+				if j == n {
+					rest = 0
+				}
+				pass[j] = (float64(float64(n-j)*rest) + float64(float64(float64(j)*q)*pass[j-1])) / float64(n)
+			}
+		}
+		for j := range s.upto(m.cutoff) {
+			sum += float64(reached*(pass[j]-pass[j+1])) / float64(int(s.first)+j)
+		}
+		reached *= whole
+	}
+	return sum, nil
+}
+
+// expectAccuracy: among the documents within the cutoff, each order of a
+// relevant and another one in a block is equally likely.
+func expectAccuracy(v *view, m *Measure) (float64, error) {
+	within, total := 0, v.l.retrieved
+	if m.cutoff > 0 {
+		total = min(total, int(m.cutoff))
+	}
+	wrong := 0.0 // pairs, in the segments before
+	for _, s := range v.segments(m) {
+		r, n := s.relevant(m.rel), int(s.size)
+		seen := s.upto(m.cutoff)
+		worse := float64(int(s.first) - 1 - within)
+		if seen == n {
+			wrong += float64(r) * (worse + float64(n-r)/2)
+			within += r
+			continue
+		}
+		if seen == 0 {
+			break
+		}
+		if seen*(r+1) > maxWork {
+			return 0, errWork
+		}
+		d := draw(n, r)
+		for range seen {
+			d.next()
+		}
+		sum := 0.0
+		for x, p := range d.p[:min(r, seen)+1] { // x relevant documents are within the cutoff
+			switch found, others := within+x, total-within-x; {
+			case p == 0 || found == 0:
+			case others == 0:
+				sum += p
+			default:
+				pairs := wrong + float64(x)*(worse+float64(seen-x)/2)
+				sum += p * (1 - pairs/(float64(found)*float64(others)))
+			}
+		}
+		return sum, nil
+	}
+	switch {
+	case within == 0:
+		return 0, nil
+	case within == total:
+		return 1, nil
+	}
+	return 1 - wrong/(float64(within)*float64(total-within)), nil
+}
+
+// expectCompat: of the r documents of one grade in a block, whose places in
+// the ideal ranking are p, p+1, …, those in the overlap at depth i are the
+// smaller of how many are ranked up to i and how many are ideally.
+func expectCompat(v *view, m *Measure) (float64, error) {
+	depth := max(v.l.retrieved, len(v.q.ideal))
+	joins := make([]float64, depth+1)
+	next := map[int32]int{}
+	for i, g := range v.q.ideal {
+		if i == 0 || v.q.ideal[i-1] != g {
+			next[g] = i
+		}
+	}
+	for _, s := range v.segments(m) {
+		done := map[int32]bool{}
+		for _, p := range s.places {
+			if p.grade <= 0 || done[p.grade] {
+				continue
+			}
+			done[p.grade] = true
+			r := s.count(p.grade, p.grade+1)
+			if (r+1)*depth > maxWork {
+				return 0, errWork
+			}
+			first := next[p.grade]
+			d := draw(int(s.size), r)
+			last := 0.0
+			for i := 1; i <= depth; i++ {
+				if i >= int(s.first) && d.t < int(s.seen) {
+					d.next()
+				}
+				ideal := min(max(i-first, 0), r)
+				overlap := 0.0
+				for j, chance := range d.p {
+					overlap += chance * float64(min(j, ideal))
+				}
+				joins[i] += overlap - last
+				last = overlap
+			}
+			next[p.grade] += r
+		}
+	}
+	return overlapScore(v, m, depth, func(i int) float64 { return joins[i] }), nil
+}
+
+// levels returns the mean of the largest precision at the need-th relevant
+// document or later, for each need. The largest is at most x where no such
+// document is ranked too high for x; blocks are independent, and in each the
+// orders that comply are counted by walking its positions.
+func (v *view) levels(m *Measure, needs []int) (map[int]float64, error) {
+	type part struct {
+		segment
+		r, before int // relevant documents, and those before the block
+	}
+	var parts []part
+	before, total := 0, 0
+	for _, s := range v.segments(m) {
+		if r := s.relevant(m.rel); r > 0 {
+			parts = append(parts, part{s, r, before})
+			before += r
+		}
+	}
+	total = before
+	// One document or one kind: no chance.
+	out := map[int]float64{}
+	for _, need := range needs {
+		if _, done := out[need]; done {
+			continue
+		}
+		// What precision can be reached, as fractions count/rank.
+		type fraction struct{ count, rank int }
+		var reach []fraction
+		steps := 0
+		for _, p := range parts {
+			last := p.before + p.r
+			if last < need || last == 0 {
+				continue
+			}
+			for j := 1; j <= p.r; j++ {
+				count := p.before + j
+				if count < need {
+					continue
+				}
+				for t := j; t <= int(p.seen) && t <= int(p.size)-p.r+j; t++ {
+					reach = append(reach, fraction{count, int(p.first) + t - 1})
+				}
+			}
+			steps += int(p.size) * p.r
+		}
+		if need > total || len(reach) == 0 {
+			out[need] = 0
+			continue
+		}
+		if len(reach) > maxWork/64 {
+			return nil, errWork
+		}
+		slices.SortFunc(reach, func(a, b fraction) int { return a.count*b.rank - b.count*a.rank })
+		reach = slices.CompactFunc(reach, func(a, b fraction) bool { return a.count*b.rank == b.count*a.rank })
+		if len(reach)*steps > maxWork {
+			return nil, errWork
+		}
+		mean, below := 0.0, 0.0
+		// All chance that is left at 0 belongs to orders with fewer documents
+		// than needed within the depth.
+		for i := -1; i < len(reach); i++ {
+			x := fraction{0, 1}
+			if i >= 0 {
+				x = reach[i]
+			}
+			chance := 1.0
+			for _, p := range parts {
+				if p.before+p.r < need {
+					continue
+				}
+				chance *= atMost(p.segment, p.r, func(j, t int) bool { // the j-th at position t
+					count, rank := p.before+j, int(p.first)+t-1
+					return count < need || count*x.rank <= x.count*rank
+				})
+				if chance == 0 {
+					break
+				}
+			}
+			if i >= 0 {
+				mean += (chance - below) * (float64(x.count) / float64(x.rank))
+			}
+			below = chance
+		}
+		out[need] = mean
+	}
+	return out, nil
+}
+
+// atMost is the chance that the j-th relevant document of a block is only at
+// positions t that allowed admits, for all that count.
+func atMost(s segment, r int, allowed func(j, t int) bool) float64 {
+	p := make([]float64, r+1) // chance of j relevant ones so far, all admitted
+	p[0] = 1
+	for t := 1; t <= int(s.size); t++ {
+		left := float64(int(s.size) - t + 1)
+		for j := min(r, t); j >= 0; j-- {
+			x := p[j] * max(0, left-float64(r-j)) / left
+			if j > 0 && (t > int(s.seen) || allowed(j, t)) {
+				x += p[j-1] * float64(r-j+1) / left
+			}
+			p[j] = x
+		}
+	}
+	return p[r]
+}
+
+func expectInterpolated(v *view, m *Measure) (float64, error) {
+	need := max(v.needed(m.x, v.q.relevant(m.rel)), 1)
+	x, err := v.levels(m, []int{need})
+	return x[need], err
+}
+
+func expectElevenPoint(v *view, m *Measure) (float64, error) {
+	levels := levelsOf(m)
+	if !slices.IsSorted(levels) {
+		return expectByOrders(elevenPoint)(v, m)
+	}
+	var needs []int
+	for _, level := range levels {
+		needs = append(needs, max(v.needed(level, v.q.relevant(m.rel)), 1))
+	}
+	x, err := v.levels(m, needs)
+	sum := 0.0
+	for _, need := range needs {
+		sum += x[need]
+	}
+	return sum / float64(len(levels)), err
+}
+
+// expectCut is for measures of the set retrieved: only where the depth cuts a
+// block does an order change them.
+func expectCut(value func(*view, *Measure) float64) expectation {
+	return func(v *view, m *Measure) (float64, error) {
+		if !v.list(m).crossing() {
+			return value(v, m), nil
+		}
+		return expectByOrders(value)(v, m)
+	}
+}
+
+// expectResidual is linear unless all that has no grade may fall below the
+// depth, where the measure is 0.
+func expectResidual(v *view, m *Measure) (float64, error) {
+	if v.l.crossing() {
+		return expectByOrders(rbpResidual)(v, m)
+	}
+	return linear(rbpResidual)(v, m)
+}
+
+// expectFloored is exact where no order, or every order, is below the floor.
+func expectFloored(value func(*view, *Measure) float64, expect expectation) expectation {
+	return func(v *view, m *Measure) (float64, error) {
+		x, err := expect(v, m)
+		if err != nil {
+			return 0, err
+		}
+		if v.extreme(m, value, false) >= geometricFloor {
+			return x, nil
+		}
+		if v.extreme(m, value, true) <= geometricFloor {
+			return geometricFloor, nil
+		}
+		return expectByOrders(floored(value))(v, m)
+	}
+}
+
+// extreme is the value with the relevant documents of every block first, or
+// last.
+func (v *view) extreme(m *Measure, value func(*view, *Measure) float64, first bool) float64 {
+	return v.with(m, value, func(_ int, grades []int32) {
+		slices.SortFunc(grades, func(a, b int32) int {
+			x, y := 0, 0
+			if a >= m.rel {
+				x = 1
+			}
+			if b >= m.rel {
+				y = 1
+			}
+			if first {
+				return y - x
+			}
+			return x - y
+		})
+	})
+}
+
+// with is the value after order has put the grades of each block into another
+// order.
+func (v *view) with(m *Measure, value func(*view, *Measure) float64, order func(block int, grades []int32)) float64 {
+	l := v.list(m)
+	other := &list{retrieved: l.retrieved}
+	var grades []int32
+	b := 0
+	for _, s := range l.segments(nil) {
+		if s.size == 1 {
+			other.places = append(other.places, s.places[0])
+			continue
+		}
+		grades = s.grades(grades)
+		order(b, grades)
+		b++
+		for i, g := range grades[:s.seen] {
+			if g != unjudged {
+				other.places = append(other.places, place{rank: s.first + int32(i), grade: g})
+			}
+		}
+	}
+	w := viewPool.Get().(*view)
+	defer viewPool.Put(w)
+	w.q, w.l, w.v9, w.documents = v.q, other, v.v9, v.documents
+	w.hasJudge, w.nLayers, w.nCurves = false, 0, 0
+	plain := *m
+	plain.flags &^= flagJudgedOnly // other is what is left of it already
+	return value(w, &plain)
+}
+
+// grades returns one grade per position.
+func (s *segment) grades(buf []int32) []int32 {
+	buf = buf[:0]
+	for _, p := range s.places {
+		buf = append(buf, p.grade)
+	}
+	for len(buf) < int(s.size) {
+		buf = append(buf, unjudged)
+	}
+	return buf
+}
+
+// linear is for measures to which every document contributes by its rank and
+// grade alone. Turning a block through all its positions takes each document
+// to each rank once, so that the mean over turns is the mean over orders, and
+// blocks add up.
+func linear(value func(*view, *Measure) float64) expectation {
+	return func(v *view, m *Measure) (float64, error) {
+		l := v.list(m)
+		work := 0
+		for _, b := range l.blocks {
+			work += int(b.size) * (len(l.places) + int(b.size))
+		}
+		if work > maxWork {
+			return 0, errWork
+		}
+		still := func(int, []int32) {}
+		base := v.with(m, value, still)
+		sum := base
+		var turned []int32
+		for i, b := range l.blocks {
+			part := 0.0
+			for turn := range int(b.size) {
+				part += v.with(m, value, func(block int, grades []int32) {
+					if block == i {
+						turned = append(append(turned[:0], grades[turn:]...), grades[:turn]...)
+						copy(grades, turned)
+					}
+				})
+			}
+			sum += part/float64(b.size) - base
+		}
+		return sum, nil
+	}
+}
+
+// expectByOrders tries all orders that differ to measures: those of a block
+// are the arrangements of its grades, equally likely.
+func expectByOrders(value func(*view, *Measure) float64) expectation {
+	return func(v *view, m *Measure) (float64, error) {
+		l := v.list(m)
+		orders := 1.0
+		var blocks [][]int32
+		for _, s := range l.segments(nil) {
+			if s.size == 1 {
+				continue
+			}
+			grades := s.grades(nil)
+			slices.Sort(grades)
+			blocks = append(blocks, grades)
+			same := 0
+			for i := range grades { // n!/Π (count of each)!
+				if i > 0 && grades[i] == grades[i-1] {
+					same++
+				} else {
+					same = 1
+				}
+				orders *= float64(i+1) / float64(same)
+			}
+			if orders > maxOrders+0.5 {
+				return 0, fmt.Errorf("the exact mean over the orders of equal scores would take more than %d orders", maxOrders)
+			}
+		}
+		sum, n := 0.0, 0
+		for more := true; more; n++ {
+			sum += v.with(m, value, func(b int, grades []int32) { copy(grades, blocks[b]) })
+			more = false
+			for _, grades := range blocks {
+				if more = nextOrder(grades); more {
+					break
+				}
+				slices.Sort(grades)
+			}
+		}
+		return sum / float64(n), nil
+	}
+}
+
+// nextOrder turns a into the arrangement after it, and reports whether there is
+// one.
+func nextOrder(a []int32) bool {
+	i := len(a) - 2
+	for i >= 0 && a[i] >= a[i+1] {
+		i--
+	}
+	if i < 0 {
+		return false
+	}
+	j := len(a) - 1
+	for a[j] <= a[i] {
+		j--
+	}
+	a[i], a[j] = a[j], a[i]
+	slices.Reverse(a[i+1:])
+	return true
+}
+
+// expectNDCGRel: the gain up to a relevant document is its own and, of the
+// others in its block, as much as their mean at the ranks above it.
+func expectNDCGRel(v *view, m *Measure) (float64, error) {
+	l := v.list(m)
+	g := gainsFor(m)
+	if l.crossing() || m.params != "" {
+		return expectByOrders(ndcgRel)(v, m)
+	}
+	c := v.curve(m)
+	n := len(c.best)
+	if n == 0 {
+		return 0, nil
+	}
+	log := log2s(l.retrieved + 1)
+	sum, so, found := 0.0, 0.0, 0 // so: gain of the segments before, as expected
+	for _, s := range v.segments(m) {
+		total, squares, count := 0.0, 0.0, 0
+		for _, p := range s.places {
+			if x := g.of(p.grade); x > 0 {
+				total += x
+				squares += float64(x * x)
+				count++
+			}
+		}
+		if count == 0 {
+			continue
+		}
+		size := float64(s.size)
+		pairs := 0.0 // mean of the other's gain, where the one is relevant
+		if s.size > 1 {
+			pairs = float64(total*float64(count-1)) / (size * (size - 1))
+		}
+		discounts := 0.0
+		for i := range s.size {
+			d := 1 / log[s.first+i+1]
+			// relevant at this position: what was before, its own gain, and others'
+			sum += (float64(count)/size*so + total/size*d + pairs*discounts) / c.idealAt(s.first+i)
+			discounts += d
+		}
+		so += total / size * discounts
+		found += count
+	}
+	sum += float64(float64(n-found)*so) / c.ideal[n]
+	return sum / float64(n), nil
+}
+
+// expectG follows the sum of the gains above a document in its block: of the k
+// others with a gain, w are above it with the chance of draw, and any w of
+// them equally likely. Gains are whole numbers.
+func expectG(v *view, m *Measure) (float64, error) {
+	l := v.list(m)
+	if m.params != "" {
+		return expectByOrders(gainG)(v, m)
+	}
+	c := v.curve(m)
+	total := 0.0
+	for _, x := range c.best {
+		total += x
+	}
+	if total == 0 {
+		return 0, nil
+	}
+	cost := make([]int, l.retrieved+1) // up to a rank
+	for i := range l.retrieved {
+		cost[i+1] = cost[i] + 1
+		if i < len(c.best) {
+			cost[i+1] = cost[i] + int(max(c.best[i], 1))
+		}
+	}
+	sum, gained, work := 0.0, 0, 0
+	for _, s := range v.segments(m) {
+		var xs []int
+		all := 0
+		for _, p := range s.places {
+			if p.grade > 0 {
+				xs = append(xs, int(p.grade))
+				all += int(p.grade)
+			}
+		}
+		slices.Sort(xs)
+		for i, x := range xs {
+			if i > 0 && xs[i-1] == x {
+				continue
+			}
+			same := 0
+			for _, y := range xs {
+				if x == y {
+					same++
+				}
+			}
+			others := append(slices.Clone(xs[:i]), xs[i+1:]...)
+			work += (len(others) + 1) * (all + 1) * (len(others) + int(s.seen))
+			if work > maxWork {
+				return 0, errWork
+			}
+			// above[w][t]: chance that w of the others sum to t.
+			above := make([][]float64, len(others)+1)
+			for w := range above {
+				above[w] = make([]float64, all-x+1)
+			}
+			above[0][0] = 1
+			for n, y := range others {
+				n++
+				for w := n; w > 0; w-- {
+					for t := all - x; t >= 0; t-- {
+						p := float64(above[w][t]*float64(n-w)) / float64(n)
+						if t >= y {
+							p += float64(above[w-1][t-y]*float64(w)) / float64(n)
+						}
+						above[w][t] = p
+					}
+				}
+			}
+			d := draw(int(s.size)-1, len(others))
+			part := 0.0
+			for pos := range int(s.seen) {
+				rank := int(s.first) + pos
+				for w, p := range d.p[:min(pos, len(others))+1] {
+					if p == 0 {
+						continue
+					}
+					for t, chance := range above[w] {
+						if chance > 0 {
+							part += p * chance / log2Of(float64(2+cost[rank]-gained-t-x))
+						}
+					}
+				}
+				if pos+1 < int(s.size) {
+					d.next()
+				}
+			}
+			sum += part * float64(x) * float64(same) / float64(s.size)
+		}
+		gained += all
+	}
+	return sum / total, nil
+}

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -19,6 +20,7 @@ type view struct {
 	hasJudge bool
 	layers   []layer
 	curves   []curve
+	segs     []segment
 	nLayers  int
 	nCurves  int
 }
@@ -37,13 +39,6 @@ func (v *view) list(m *Measure) *list {
 	}
 	if !v.hasJudge {
 		v.hasJudge = true
-		v.judged.places, v.judged.blocks = v.judged.places[:0], v.judged.blocks[:0]
-		for _, p := range v.l.places {
-			if p.grade >= 0 {
-				v.judged.places = append(v.judged.places, place{rank: int32(len(v.judged.places) + 1), grade: p.grade})
-			}
-		}
-		v.judged.retrieved = len(v.judged.places)
 		v.l.squeeze(&v.judged)
 	}
 	return &v.judged
@@ -261,14 +256,14 @@ func (m *Measure) check(q *judgedQuery) error {
 	top := q.ideal[0]
 	switch {
 	case m.family == familyERR && top > errTop:
-		return fmt.Errorf("%v takes grades up to %d, and a document has the grade %d", *m, errTop, top)
+		return fmt.Errorf("it takes grades up to %d, and a document has the grade %d", errTop, top)
 	case m.flags&flagExp != 0 && math.IsInf(gainsFor(m).of(top), 0):
-		return fmt.Errorf("%v: 2^%d is beyond the range of a 64-bit float", *m, top)
+		return fmt.Errorf("2^%d is beyond the range of a 64-bit float", top)
 	}
 	return nil
 }
 
-var familyERR = int8(slices.IndexFunc(families, func(f family) bool { return f.name == "ERR" }) + 1)
+var familyERR int8 // set with families
 
 // errTop is the largest grade that gdeval, whose ERR this is, admits.
 const errTop = 4
@@ -279,25 +274,34 @@ func (e *Evaluator) values(q *judgedQuery, l *list, out []float64) error {
 	defer viewPool.Put(v)
 	v.reset(q, l, e)
 	for i := range e.Measures {
-		m := &e.Measures[i]
-		if m.family == familyERR || m.flags&flagExp != 0 {
-			if err := m.check(q); err != nil {
-				return err
-			}
+		var err error
+		if out[i], err = v.measure(&e.Measures[i]); err != nil {
+			return fmt.Errorf("%v: %w", e.Measures[i], err)
 		}
-		f := m.fam()
-		if f.expect == nil || len(l.blocks) == 0 {
-			out[i] = f.value(v, m)
-			continue
-		}
-		x, err := f.expect(v, m)
-		if err != nil {
-			return fmt.Errorf("%v: %w", *m, err)
-		}
-		out[i] = x
 	}
 	return nil
 }
+
+// measure computes one measure.
+func (v *view) measure(m *Measure) (float64, error) {
+	if m.family == familyERR || m.flags&flagExp != 0 {
+		if err := m.check(v.q); err != nil {
+			return 0, err
+		}
+	}
+	f := m.fam()
+	switch {
+	case f.expect == nil:
+		return f.value(v, m), nil
+	case v.l.unclear || len(v.l.blocks) > 0 && v.list(m).unclear:
+		return 0, errUnclear
+	case len(v.l.blocks) == 0:
+		return f.value(v, m), nil
+	}
+	return f.expect(v, m)
+}
+
+var errUnclear = errors.New("the depth cuts a block of equal scores from which documents without a judgment are dropped: how many are left to count is chance, and the exact mean is not computed")
 
 var viewPool = sync.Pool{New: func() any { return new(view) }}
 

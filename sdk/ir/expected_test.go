@@ -1,0 +1,265 @@
+package ir
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// everyMeasure has each family, with the parameters that change its road.
+func everyMeasure(t testing.TB) []Measure {
+	t.Helper()
+	ms, err := ParseMeasures(`all_trec dcg ideal_dcg yaap relstring.3
+		P@1 P@2 P@3 P(rel=2)@3 P(judged_only=True)@2 R@2 R(rel=2)@3 R@4 R(judged_only=True)@3
+		RR RR@2 RR(rel=2) RR(judged_only=True)@3 AP@3 AP(rel=2) AP(judged_only=True) AP(rel=2,judged_only=True)@2
+		Success@2 Success(rel=3)@3 Success(judged_only=True)@1 Rprec(rel=2) Rprec(judged_only=True) Bpref(rel=2) infAP(rel=2)
+		nDCG@1 nDCG@2 nDCG@4 nDCG(dcg='exp-log2') nDCG(dcg='exp-log2')@3 nDCG(gains={0:1,1:2,2:7}) nDCG(gains={0:-1,1:0.5})@3
+		nDCG(judged_only=True) nDCG(dcg='exp-log2',judged_only=True)@2 nDCG(gains={3:1},judged_only=True)@3
+		IPrec@0.25 IPrec(rel=2)@0.5 IPrec(judged_only=True)@0.3 IPrec@0.6
+		SetP(rel=2) SetP(judged_only=True) SetP(relative=True,judged_only=True) SetR(rel=2) SetF(beta=2) SetF(judged_only=True) SetAP(rel=2) SetAP(judged_only=True)
+		Judged Judged@2 Judged@4 NumRet(rel=2) NumRel(rel=2) RBP RBP@2 RBP(rel=1) RBP(p=0.5,rel=2)@3 ERR ERR@2 ERR@3
+		Accuracy Accuracy@2 Accuracy@3 Accuracy(rel=2)@4 Compat Compat(p=0.8) Compat(normalize=False)
+		gm_map(rel=2) gm_bpref(rel=2) 11pt_avg.0.2,0.5,0.8 11pt_avg.0.8,0.2 Rprec_mult.0.5,1.5 relative_P.2,3 relative_P_3(rel=2) unj.1,2,3
+		utility.1,-2,3,-0.5 binG(rel=2) G.1=0.5,2=3 ndcg_rel.0=1,1=3 ndcg.0=-1,1=4 Rndcg.1=2,2=2 Rndcg(rel=2) yaap(rel=2)
+		rbp.p=0.5 rbp.1=3,2=9 rbp_resid.p=0.6 num_nonrel_judged_ret(rel=2)`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
+
+// smallTies makes a query whose orders can all be tried.
+func smallTies(rng *rand.Rand) (Judgments, Ranking) {
+	judgments := Judgments{}
+	var ranking Ranking
+	for i := range 1 + rng.IntN(7) {
+		doc := DocID(rune('a' + i))
+		if rng.IntN(4) > 0 {
+			judgments[doc] = rng.IntN(5) - 1
+		}
+		if rng.IntN(8) > 0 {
+			ranking = append(ranking, Hit{Doc: doc, Score: float64(rng.IntN(3))})
+		}
+	}
+	judgments["z"] = rng.IntN(3)
+	return judgments, ranking
+}
+
+// eachOrder calls f with the ranking in every order of its equal scores, each
+// made plain by scores that all differ.
+func eachOrder(ranking Ranking, f func(Ranking)) {
+	ranking = slices.Clone(ranking)
+	ranking.Sort(Trec10)
+	var permute func(i int)
+	permute = func(i int) {
+		if i == len(ranking) {
+			plain := slices.Clone(ranking)
+			for i := range plain {
+				plain[i].Score = -float64(i)
+			}
+			f(plain)
+			return
+		}
+		for j := i; j < len(ranking) && ranking[j].Score == ranking[i].Score; j++ {
+			ranking[i], ranking[j] = ranking[j], ranking[i]
+			permute(i + 1)
+			ranking[i], ranking[j] = ranking[j], ranking[i]
+		}
+	}
+	permute(0)
+}
+
+// The mean over all orders, tried one by one, is the exact mean.
+func TestExpectedAgainstAllOrders(t *testing.T) {
+	ms := everyMeasure(t)
+	rng := rand.New(rand.NewPCG(11, 12))
+	differ := make([]int, len(ms)) // from the value of one order
+	unclear := 0
+	for n := range 1500 {
+		judgments, ranking := smallTies(rng)
+		e := Evaluator{Measures: ms, Ties: Expected, Documents: 20}
+		if n%3 == 1 {
+			e.Depth = 1 + rng.IntN(5)
+		}
+		e.JudgedOnly = n%5 == 2
+		want, orders := make([]float64, len(ms)), 0
+		eachOrder(ranking, func(r Ranking) {
+			one := e
+			one.Ties = Trec10
+			got, err := one.Query(judgments, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, x := range got.Values {
+				want[i] += x
+			}
+			orders++
+		})
+		trec10, err := (&Evaluator{Measures: ms, Depth: e.Depth, JudgedOnly: e.JudgedOnly, Documents: 20}).Query(judgments, ranking)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, m := range ms {
+			want[i] /= float64(orders)
+			one := e
+			one.Measures = ms[i : i+1]
+			got, err := one.Query(judgments, ranking)
+			if err != nil {
+				if e.Depth > 0 && strings.Contains(err.Error(), "the depth cuts a block") {
+					unclear++
+					continue
+				}
+				t.Fatalf("%v: %v", m, err)
+			}
+			if math.Abs(got.Values[0]-want[i]) > 1e-11 {
+				t.Fatalf("%v, depth %d, judged only %v: want %v over %d orders, got %v of %v, %v", m, e.Depth, e.JudgedOnly, want[i], orders, got.Values[0], judgments, ranking)
+			}
+			if math.Abs(want[i]-trec10.Values[i]) > 1e-9 {
+				differ[i]++
+			}
+			if !got.Tied && orders > 1 && e.Depth == 0 {
+				t.Fatalf("%v: %d orders and no tie", ranking, orders)
+			}
+		}
+	}
+	never := map[string]bool{"NumQ": true, "NumRet": true, "NumRel": true, "ideal_dcg": true, "runid": true, "relstring": true, "relstring_3": true, "NumRel(rel=2)": true}
+	for i, m := range ms {
+		if (differ[i] == 0) != never[m.String()] && m.Cutoff() < 10 {
+			t.Errorf("%v: %d cases differ from trec10", m, differ[i])
+		}
+	}
+	if unclear == 0 {
+		t.Error("no case cut a block of which documents are dropped")
+	}
+}
+
+// Larger blocks, by hand and by symmetry.
+func TestExpectedOfLargeBlocks(t *testing.T) {
+	var ranking Ranking
+	judgments := Judgments{}
+	for i := range 2000 {
+		doc := DocID(fmt.Sprint("d", i))
+		ranking = append(ranking, Hit{Doc: doc})
+		if i%40 == 0 {
+			judgments[doc] = 1 + i%3
+		}
+	}
+	eval := func(measures string) []float64 {
+		t.Helper()
+		ms, err := ParseMeasures(measures)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := (&Evaluator{Measures: ms, Ties: Expected}).Query(judgments, ranking)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Values
+	}
+	miss := 1.0
+	for i := range 10 {
+		miss *= float64(1950-i) / float64(2000-i)
+	}
+	for i, want := range []float64{50. / 2000, 10. / 2000, 1 - miss, 50. / 2000, 0.5} {
+		if got := eval("P@10 R@10 Success@10 Rprec Accuracy")[i]; math.Abs(got-want) > 1e-12 {
+			t.Errorf("measure %d: want %v, got %v", i, want, got)
+		}
+	}
+	for _, name := range []string{"nDCG", "AP", "Bpref", "infAP", "RBP", "ERR", "Compat", "G", "ndcg_rel", "binG"} {
+		got := eval(name)[0]
+		// The mean of random orders is within five standard errors.
+		rng := rand.New(rand.NewPCG(1, 2))
+		sum, squares, n := 0.0, 0.0, 200.0
+		for range int(n) {
+			r := slices.Clone(ranking)
+			for i := range r {
+				r[i].Score = rng.Float64()
+			}
+			v, err := Evaluate(MustMeasures(name), judgments, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sum += v[0]
+			squares += v[0] * v[0]
+		}
+		mean := sum / n
+		if sd := math.Sqrt(squares/n - mean*mean); math.Abs(mean-got) > 5*sd/math.Sqrt(n) {
+			t.Errorf("%s: %v, and the mean of %v random orders is %v with standard deviation %v", name, got, n, mean, sd)
+		}
+	}
+	// What would take too long says so.
+	_, err := (&Evaluator{Measures: MustMeasures("IPrec@0.1"), Ties: Expected}).Query(judgments, ranking)
+	if err == nil || !strings.Contains(err.Error(), "IPrec@0.1: the exact mean") {
+		t.Errorf("a mean out of reach: got %v", err)
+	}
+	_, err = (&Evaluator{Measures: MustMeasures("yaap"), Ties: Expected}).Query(judgments, ranking)
+	if err == nil || !strings.Contains(err.Error(), "orders") {
+		t.Errorf("too many orders: got %v", err)
+	}
+}
+
+func TestRankMode(t *testing.T) {
+	judgments := Judgments{"a": 1}
+	query := func(r Ranking) (QueryResult, error) {
+		return (&Evaluator{Measures: MustMeasures("RR"), Ties: Rank}).Query(judgments, r)
+	}
+	for name, c := range map[string]struct {
+		ranking Ranking
+		want    float64
+	}{
+		"by rank, against the scores": {Ranking{{"b", 9, 2}, {"a", 1, 1}}, 1},
+		"no ranks: as it came":        {Ranking{{"c", 1, 0}, {"b", 2, 0}, {"a", 3, 0}}, 1. / 3},
+		"ranks from 0":                {Ranking{{"b", 9, 1}, {"a", 1, 0}}, 1},
+	} {
+		got, err := query(c.ranking)
+		if err != nil || got.Values[0] != c.want || got.FirstRelevant != int(1/c.want+.5) {
+			t.Errorf("%s: want %v, got %+v, %v", name, c.want, got, err)
+		}
+	}
+	if _, err := query(Ranking{{"b", 9, 1}, {"a", 1, 1}}); err == nil || !strings.Contains(err.Error(), `documents "a" and "b" both have the rank 1`) && !strings.Contains(err.Error(), `documents "b" and "a" both have the rank 1`) {
+		t.Errorf("equal ranks: got %v", err)
+	}
+}
+
+// What depends on the tie mode is counted, whatever the mode.
+func TestTieDependence(t *testing.T) {
+	qrels := Qrels{
+		"order":   {"a": 1, "b": 0}, // a and b tie: the order matters
+		"same":    {"a": 1, "b": 1}, // it does not
+		"bits":    {"a": 1},         // a tie in 32 bits only
+		"rank":    {"a": 1},         // the rank column disagrees with the scores
+		"nothing": {"a": 1},
+		"far":     {"x": 1}, // a tie of documents without judgments
+	}
+	run := Run{Rankings: map[QueryID]Ranking{
+		"order":   {{"a", 1, 0}, {"b", 1, 0}},
+		"same":    {{"a", 1, 0}, {"b", 1, 0}},
+		"bits":    {{"a", 0.900000001, 0}, {"b", 0.9, 0}},
+		"rank":    {{"a", 2, 2}, {"b", 1, 1}},
+		"nothing": {{"a", 2, 1}, {"b", 1, 2}},
+		"far":     {{"x", 3, 0}, {"b", 1, 0}, {"c", 1, 0}},
+	}}
+	for _, ties := range []Ties{Trec10, Trec9, Expected, Rank} {
+		ms := MustMeasures("RR", "NumRet", "P@1", "P@2", "relstring", "Judged@1")
+		if ties == Rank {
+			delete(run.Rankings, "bits") // without ranks the order of arrival counts
+			delete(run.Rankings, "order")
+			delete(run.Rankings, "same")
+			delete(run.Rankings, "far")
+		}
+		res, err := (&Evaluator{Measures: ms, Ties: ties, RetrievedOnly: true}).Run(qrels, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, tied := []int{3, 0, 3, 0, 3, 2}, 4
+		if ties == Rank {
+			want, tied = []int{1, 0, 1, 0, 1, 1}, 0
+		}
+		if !slices.Equal(res.TieDependent, want) || res.TiedQueries != tied {
+			t.Errorf("%v: want %v of %d tied queries, got %v of %d", ties, want, tied, res.TieDependent, res.TiedQueries)
+		}
+	}
+}
