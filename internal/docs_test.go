@@ -169,14 +169,17 @@ func TestDocColumns(t *testing.T) {
 	}
 }
 
-// TestDocPlugin checks that the how-to shows the example as it is.
+// TestDocPlugin checks that the how-tos show the examples as they are.
 func TestDocPlugin(t *testing.T) {
-	blocks := code(document(t, "docs/how-to/encoder-plugin-go.md"), "go")
-	if len(blocks) == 0 {
-		t.Fatal("no program")
-	}
-	if d := cmp.Diff(document(t, "examples/plugin-go/main.go"), blocks[0]); d != "" {
-		t.Errorf("program (-example +document):\n%s", d)
+	for doc, example := range map[string]string{"encoder-plugin-go.md": "plugin-go", "metric-plugin-go.md": "metric-go"} {
+		blocks := code(document(t, "docs/how-to/"+doc), "go")
+		if len(blocks) == 0 {
+			t.Errorf("%s: no program", doc)
+			continue
+		}
+		if d := cmp.Diff(document(t, "examples/"+example+"/main.go"), blocks[0]); d != "" {
+			t.Errorf("%s: program (-example +document):\n%s", doc, d)
+		}
 	}
 }
 
