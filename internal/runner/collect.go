@@ -89,7 +89,12 @@ func (r *run) cells() ([]cellFacts, error) {
 			f.Seeds = append(f.Seeds, x.Seed)
 			f.Values = append(f.Values, m.rec.Outputs[partValues].Digest)
 			f.Runs = append(f.Runs, s.rec.Outputs[partRun])
-			if p := r.node(x.Pool); p != nil && p.rec != nil && len(collection.SplitLanguages(c.QueryLanguage)) > 1 {
+			if len(collection.SplitLanguages(c.QueryLanguage)) > 1 {
+				p := r.node(x.Pool)
+				if p == nil || p.rec == nil {
+					f.missing = true
+					break
+				}
 				f.Pools = append(f.Pools, p.rec.Outputs[partPool])
 			}
 			if x.Curve != nil {
@@ -191,6 +196,7 @@ func (r *run) gatherNotes() []Note {
 	defer r.mu.Unlock()
 	type key struct{ block, what string }
 	at := map[key]*Note{}
+	said := map[note]bool{}
 	var order []*Note
 	for _, n := range r.nodes {
 		if n.rec == nil {
@@ -198,6 +204,13 @@ func (r *run) gatherNotes() []Note {
 		}
 		for _, x := range n.rec.Meta.Notes {
 			k := key{n.step.Block, x.What}
+			if x.Of != "" {
+				once := note{What: n.step.Block + " " + x.What, Of: x.Of}
+				if said[once] {
+					continue
+				}
+				said[once] = true
+			}
 			s := at[k]
 			if s == nil {
 				s = &Note{Stage: n.step.Stage, Block: n.step.Block, What: x.What, First: n.step.Label, Text: x.Text}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 
+	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/runner"
 	"github.com/xlrun/xlrun/internal/study"
 )
@@ -221,8 +222,10 @@ func unseenTargets(plan *study.Plan) bool {
 		}
 	}
 	for _, c := range plan.Cells {
-		if trained[c.QueryLanguage] {
-			return false
+		for _, l := range collection.SplitLanguages(c.QueryLanguage) {
+			if trained[l] {
+				return false
+			}
 		}
 	}
 	return len(trained) > 0 && len(plan.Cells) > 0
@@ -292,7 +295,12 @@ func (u *UI) what(t tally) string {
 			parts[1] += " + " + listed(pivots, 2, e)
 		}
 	case study.StagePool:
-		langs := distinct(t.steps, func(s *study.Step) string { return s.Pool.QueryLanguage })
+		langs := map[string]bool{}
+		for _, s := range t.steps {
+			for _, l := range collection.SplitLanguages(s.Pool.QueryLanguage) {
+				langs[l] = true
+			}
+		}
 		seeds := distinct(t.steps, func(s *study.Step) string { return strconv.FormatInt(s.Pool.Seed, 10) })
 		parts = append(parts, count(len(langs), "language")+" "+u.sym.times+" "+count(len(seeds), "seed"))
 		if size := span(t.steps, func(s *study.Step) int { return s.Pool.Size }); size.high > 0 {
@@ -300,7 +308,7 @@ func (u *UI) what(t tally) string {
 		} else {
 			parts = append(parts, "the whole corpus")
 		}
-		if n := span(t.steps, func(s *study.Step) int { return 1 + strings.Count(s.Pool.CorpusLanguage, "+") }); n.high > 1 {
+		if n := span(t.steps, func(s *study.Step) int { return len(collection.SplitLanguages(s.Pool.CorpusLanguage)) }); n.high > 1 {
 			parts[len(parts)-1] += " in " + n.of("language")
 		}
 	case study.StageCheck:
