@@ -24,7 +24,7 @@ var layer = map[string]int{
 	// Formats and the store: they know nothing of studies or plugins.
 	"sdk/ir": 0, "internal/cas": 0, "internal/wire/pluginpb": 0, "internal/simd": 0,
 	// What a plugin sees, and pure arithmetic.
-	"sdk": 1, "sdk/vec": 1, "sdk/ir/multilingual": 1, "internal/stats": 1,
+	"sdk": 1, "sdk/vec": 1, "sdk/ir/multilingual": 1, "sdk/ir/irfile": 1, "internal/stats": 1,
 	// One boundary each: the file, the protocol, the process, the data.
 	"internal/workflow": 2, "internal/wire": 2, "internal/pluginhost": 2,
 	"internal/collection": 2, "sdk/serve": 2, "sdk/sdktest": 2,
@@ -57,7 +57,8 @@ var doors = map[string][]string{
 	"github.com/zclconf/go-cty":      {"internal/workflow", "internal/study", "internal/terminal", "cmd/xlrun"},
 	"google.golang.org/grpc":         {"internal/wire", "internal/wire/pluginpb", "internal/pluginhost", "sdk/serve", "sdk/sdktest"},
 	"github.com/hashicorp/go-plugin": {"internal/pluginhost", "sdk/serve", "sdk/sdktest"},
-	"github.com/parquet-go":          {"internal/results"},
+	"github.com/parquet-go":          {"internal/results", "sdk/ir/irfile"},
+	"github.com/klauspost/compress":  {"sdk/ir/irfile"},
 	"gonum.org/v1/gonum":             {"internal/stats", "plugins/...", "bench/..."},
 	"github.com/dop251/goja":         {"internal/report"},
 	"codeberg.org/go-pdf/fpdf":       {"internal/report"},

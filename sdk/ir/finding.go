@@ -112,7 +112,7 @@ const (
 // kinds lists all findings in the order in which they are reported.
 var kinds = [numKinds]Kind{
 	kindEmptyFile:         {"empty-file", Error, "files", "The file holds no judgment or no hit."},
-	kindTruncatedStream:   {"truncated-stream", Error, "files", "The compressed file ends before its content does."},
+	kindTruncatedStream:   {"truncated-stream", Error, "files", "A compressed file, or a JSON object, was cut off: it ends before its content does."},
 	kindTruncatedLine:     {"truncated-line", Error, "lines", "The last line has no end and misses fields, or the end of its tag: writing was interrupted."},
 	kindNUL:               {"nul-byte", Error, "lines", "A line holds a NUL byte: the file is binary, in UTF-16 or damaged."},
 	kindLongLine:          {"long-line", Error, "lines", "A line is longer than 1 MiB."},

@@ -72,7 +72,7 @@ func randomFiles(rng *rand.Rand, queries, depth int, scattered bool) (qrels, run
 // included.
 func streamEquals(t *testing.T, e *Evaluator, qrels Qrels, src Source) {
 	t.Helper()
-	run, inspected, errRead := InspectSource(src)
+	run, inspected, errRead := src.Run()
 	got, err := e.Stream(context.Background(), qrels, src)
 	if errRead != nil {
 		if err == nil {
@@ -379,7 +379,7 @@ func BenchmarkParse(b *testing.B) {
 		b.SetBytes(int64(text.Len()))
 		judgments := Judgments{}
 		for i := range 100 {
-			judgments[DocID(fmt.Sprintf("MSM_%08d", i))] = i % 3
+			judgments[DocID(strings.Fields(strings.SplitAfterN(text.String(), "\n", 2+i*9)[i*9])[2])] = i % 3
 		}
 		qrels := Qrels{}
 		for q := range 20 {

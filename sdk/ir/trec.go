@@ -208,7 +208,7 @@ func short[T ~string | ~[]byte](text T) string {
 }
 
 // few reports a line with too few fields.
-func few(f *findings, b *lineBlock, n int32, fields [][]byte, want int, names string) {
+func few(f *findings, d *dialect, b *lineBlock, n int32, fields [][]byte, want int, names string) {
 	k, line := kindFewFields, b.line(n)
 	if line == b.cut {
 		k = kindTruncatedLine
@@ -219,6 +219,10 @@ func few(f *findings, b *lineBlock, n int32, fields [][]byte, want int, names st
 	}
 	if k == kindTruncatedLine {
 		f.add(k, line, "the file ends within a line: want %d fields (%s), got %d", want, names, len(fields))
+		return
+	}
+	if !d.comments {
+		f.add(k, line, "the row lacks a query, a document or a value")
 		return
 	}
 	hint := ""
@@ -281,7 +285,7 @@ func inspectQrels(r io.Reader, name string, d *dialect) (Qrels, []Finding, error
 		empty = false
 		line := block.line(n)
 		if len(fields) < 4 {
-			few(&f, block, n, fields, 4, qrelsFields)
+			few(&f, d, block, n, fields, 4, qrelsFields)
 			return
 		}
 		for _, c := range rest {
@@ -359,7 +363,7 @@ func ended(err error, f *findings, line int64, name string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		f.add(kindTruncatedStream, line+1, "the compressed file is cut off: %v", err)
+		f.add(kindTruncatedStream, 0, "the file is cut off: its content ends after line %d", line)
 		return nil
 	}
 	return fmt.Errorf("%s:%d: %w", name, line+1, err)
@@ -391,14 +395,25 @@ func InspectRun(r io.Reader, name string) (Run, []Finding, error) {
 	return inspectRun(r, name, trecDialect)
 }
 
-// InspectSource is [InspectRun] of a source.
-func InspectSource(src Source) (Run, []Finding, error) {
-	r, err := src.Open()
+// Run is [InspectRun] of a source.
+func (s Source) Run() (Run, []Finding, error) {
+	r, err := s.Open()
 	if err != nil {
 		return Run{}, nil, err
 	}
 	defer r.Close() //nolint:errcheck // nothing was written
-	return inspectRun(r, src.Name, dialectOf(src.Separator))
+	return inspectRun(r, s.Name, dialectOf(s.Separator))
+}
+
+// Qrels is [InspectQrels] of a source, whose lines have the four fields of
+// judgments.
+func (s Source) Qrels() (Qrels, []Finding, error) {
+	r, err := s.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	defer r.Close() //nolint:errcheck // nothing was written
+	return inspectQrels(r, s.Name, dialectOf(s.Separator))
 }
 
 func inspectRun(r io.Reader, name string, d *dialect) (Run, []Finding, error) {
@@ -515,7 +530,7 @@ func (p *runParser) line(n int32, fields [][]byte, _ []byte) {
 	p.any = true
 	b, f := p.b, p.f
 	if len(fields) < 6 {
-		few(f, b, n, fields, 6, runFields)
+		few(f, p.s.d, b, n, fields, 6, runFields)
 		return
 	}
 	score, err := parseFloat(fields[4])

@@ -1,0 +1,388 @@
+package irfile
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
+
+	"github.com/xlrun/xlrun/sdk/ir"
+)
+
+func put(t testing.TB, name string, data []byte) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func zip(t testing.TB, s string) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(s)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func zst(t testing.TB, s string) []byte {
+	t.Helper()
+	w, err := zstd.NewWriter(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Close() //nolint:errcheck // it has no writer
+	return w.EncodeAll([]byte(s), nil)
+}
+
+func parquetOf[T any](t testing.TB, rows ...T) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	w := parquet.NewGenericWriter[T](&b)
+	if _, err := w.Write(rows); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// The same run in every format, under names that say nothing.
+func TestLoadRun(t *testing.T) {
+	type named struct {
+		Query string  `parquet:"query-id"`
+		Doc   string  `parquet:"corpus-id"`
+		Score float64 `parquet:"score"`
+	}
+	type numbered struct {
+		Score float32 `parquet:"score"`
+		Doc   int64   `parquet:"docid"`
+		Query int32   `parquet:"qid"`
+		Rank  int32   `parquet:"rank"`
+		Other string  `parquet:"lang"`
+	}
+	want := map[ir.QueryID]ir.Ranking{"1": {{Doc: "10", Score: 2.5}, {Doc: "9", Score: -0.5}}, "2": {{Doc: "10", Score: 1}}}
+	const text = "1 Q0 10 1 2.5 t\n1 Q0 9 2 -0.5 t\n2 Q0 10 1 1 t\n"
+	for name, data := range map[string][]byte{
+		"TREC":                []byte(text),
+		"TREC, CRLF":          []byte("\ufeff# c\r\n" + strings.ReplaceAll(text, "\n", "\r\n")),
+		"gzip":                zip(t, text),
+		"gzip of two members": append(zip(t, text[:25]), zip(t, text[25:])...),
+		"zstd":                zst(t, text),
+		"zstd of two frames":  append(zst(t, text[:25]), zst(t, text[25:])...),
+		"TSV":                 []byte("query-id\tcorpus-id\tscore\n1\t10\t2.5\n1\t9\t-0.5\n2\t10\t1\n"),
+		"TSV, other order":    []byte("score\tdocno\tqid\r\n2.5\t10\t1\r\n-0.5\t9\t1\r\n1\t10\t2"),
+		"JSONL":               []byte(`{"query_id":"1","doc_id":"10","score":2.5}` + "\n\n" + `{"score":-0.5,"corpus-id":9,"query-id":1,"text":["x"]}` + "\n" + `{"qid":"2","docid":"10","score":1.0,"rank":1}`),
+		"predictions":         []byte(`{"1": {"10": 2.5, "9": -0.5}, "2": {"10": 1}}`),
+		"predictions of MTEB": []byte(`{"mteb_model_meta": {"a": [1, {"b": null}]}, "default": {"test": {"1": {"10": 2.5, "9": -0.5}, "2": {"10": 1}}}}`),
+		"packed predictions":  zip(t, `{"1": {"10": 2.5, "9": -0.5}, "2": {"10": 1}}`),
+		"Parquet":             parquetOf(t, named{"1", "10", 2.5}, named{"1", "9", -0.5}, named{"2", "10", 1}),
+		"Parquet of numbers":  parquetOf(t, numbered{2.5, 10, 1, 1, "x"}, numbered{-0.5, 9, 1, 2, "x"}, numbered{1, 10, 2, 1, "x"}),
+		"packed Parquet":      zst(t, string(parquetOf(t, named{"1", "10", 2.5}, named{"1", "9", -0.5}, named{"2", "10", 1}))),
+	} {
+		t.Run(name, func(t *testing.T) {
+			run, findings, err := LoadRun(put(t, "file", data))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, run.Rankings, cmpopts.IgnoreFields(ir.Hit{}, "Rank")); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if len(findings) != 0 {
+				t.Errorf("want no findings, got %v", findings)
+			}
+			if run.Tag != "t" && run.Tag != "file" {
+				t.Errorf("got the tag %q", run.Tag)
+			}
+		})
+	}
+}
+
+func TestLoadQrels(t *testing.T) {
+	type scored struct {
+		Query string  `parquet:"query-id"`
+		Doc   string  `parquet:"corpus-id"`
+		Score float64 `parquet:"score"`
+	}
+	want := ir.Qrels{"q 1": {"a b": 2, "c": 0}, "q2": {"c": 1}}
+	for name, data := range map[string][]byte{
+		"TSV":     []byte("query-id\tcorpus-id\tscore\nq 1\ta b\t2\nq 1\tc\t0\nq2\tc\t1\n"),
+		"JSONL":   []byte(`{"query_id":"q 1","doc_id":"a b","relevance":2}` + "\n" + `{"query_id":"q 1","doc_id":"c","relevance":0}` + "\n" + `{"query_id":"q2","doc_id":"c","relevance":1}`),
+		"JSON":    []byte(`{"q 1": {"a b": 2, "c": 0}, "q2": {"c": 1}}`),
+		"Parquet": parquetOf(t, scored{"q 1", "a b", 2}, scored{"q 1", "c", 0}, scored{"q2", "c", 1}),
+	} {
+		got, findings, err := LoadQrels(put(t, "file", data))
+		if err != nil || len(findings) > 0 {
+			t.Errorf("%s: %v, %v", name, findings, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+	}
+	_, findings, err := LoadQrels(put(t, "file", []byte("query-id\tcorpus-id\tscore\nq\ta\t1.0\nq\tb\t1.5\n")))
+	if err == nil || len(findings) != 2 || findings[0].Kind != "float-grade" || findings[0].Line != 3 || findings[1].Kind != "decimal-grade" {
+		t.Errorf("got %v, %v", findings, err)
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	const text = "1 Q0 10 1 2.5 t\n1 Q0 9 2 -0.5 t\n2 Q0 10 1 1 t\n"
+	var b strings.Builder
+	for i := range 3000 {
+		fmt.Fprintf(&b, "1 Q0 d%d %d %v t\n", i*i*7919%100_003, i+1, 3000-i)
+	}
+	long := b.String()
+	type nested struct {
+		Query string `parquet:"query_id"`
+		Doc   struct{ ID string }
+	}
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"truncated gzip":     {zip(t, long)[:9000], "the file is cut off"},
+		"a few bytes":        {zip(t, long)[:5], "the file is cut off"},
+		"truncated zstd":     {zst(t, long)[:9000], "the file is cut off"},
+		"garbage behind":     {append(zip(t, text), "garbage behind the end"...), "gzip"},
+		"damaged gzip":       {append(zip(t, text)[:40], zip(t, text)[41:]...), ":"},
+		"bzip2":              {[]byte("BZh91AY&SY\x00\x01"), "bzip2 is not read"},
+		"xz":                 {[]byte("\xfd7zXZ\x00\x00"), "xz is not read"},
+		"UTF-16":             {[]byte("\xff\xfeq\x00"), "UTF-16"},
+		"JSON array":         {[]byte(`[{"query_id": "q"}]`), "a JSON array is not read"},
+		"no JSON":            {[]byte(`{"query_id": "q", oops}`), "line 1 is no JSON object"},
+		"no score":           {[]byte(`{"query_id": "q", "doc_id": "d"}`), "the row lacks"},
+		"list as id":         {[]byte(`{"query_id": ["q"], "doc_id": "d", "score": 1}`), "want a text or a number"},
+		"NaN prediction":     {[]byte(`{"q": {"d": NaN}}`), "byte"},
+		"null prediction":    {[]byte(`{"q": {"d": null}}`), "must be a number"},
+		"cut predictions":    {[]byte(`{"q": {"d": 1`), "the file is cut off"},
+		"shallow":            {[]byte(`{"q": {"d": {"e": 1}}}`), "want {query: {document: score}}"},
+		"two subsets":        {[]byte(`{"a": {"test": {"q": {"d": 1}}}, "b": {"test": {"q": {"d": 1}}}}`), "one at a time"},
+		"document twice":     {[]byte(`{"q": {"d": 1, "d": 2}}`), `document "d" occurs twice`},
+		"damaged Parquet":    {[]byte("PAR1 and nothing"), "Parquet"},
+		"columns missing":    {parquetOf(t, struct{ A, B string }{"a", "b"}), "want the columns"},
+		"nested column":      {parquetOf(t, nested{}), "nested"},
+		"newline in an id":   {[]byte(`{"q": {"d\n1": 1}}`), "holds the byte 0xa"},
+		"empty":              {nil, "the file holds no hits"},
+		"header only":        {[]byte("query-id\tcorpus-id\tscore\n"), "the file holds no hits"},
+		"empty predictions":  {[]byte("{}"), "the file holds no hits"},
+		"score is no number": {[]byte("query-id\tcorpus-id\tscore\nq\td\tx\n"), `:2: the score must be a number, got "x"`},
+	} {
+		path := put(t, "file", c.data)
+		_, _, err := LoadRun(path)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), path) {
+			t.Errorf("%s: want an error with %q and the path, got %v", name, c.want, err)
+		}
+	}
+	if _, _, err := LoadRun(filepath.Join(t.TempDir(), "none")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("want ErrNotExist, got %v", err)
+	}
+	if _, _, err := LoadRun(t.TempDir()); err == nil {
+		t.Error("a directory was taken for a run")
+	}
+}
+
+// What is saved reads back, in equal bytes every time.
+func TestSave(t *testing.T) {
+	run := ir.Run{Tag: "sys", Metadata: "platform:\n  name: x\n", Rankings: map[ir.QueryID]ir.Ranking{
+		"q2": {{Doc: "a", Score: 1}, {Doc: "b", Score: 1}, {Doc: "c", Score: 1e-300}},
+		"q1": {{Doc: "é\"<", Score: 0.1 + 1e-12}},
+	}}
+	qrels := ir.Qrels{"q2": {"b": -1, "a": 2}, "q1": {"x": 0}}
+	dir := t.TempDir()
+	for _, ext := range []string{".run", ".run.gz", ".run.zst", ".tsv", ".jsonl", ".jsonl.gz", ".json", ".parquet", ".parquet.zst"} {
+		path := filepath.Join(dir, "sys"+ext)
+		var first []byte
+		for range 2 {
+			if err := SaveRun(path, run, ir.Trec10); err != nil {
+				t.Fatal(err)
+			}
+			b, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first != nil && !bytes.Equal(first, b) {
+				t.Errorf("%s: saved twice, the bytes differ", ext)
+			}
+			first = b
+		}
+		got, _, err := LoadRun(path)
+		if err != nil {
+			t.Errorf("%s: %v", ext, err)
+			continue
+		}
+		if diff := cmp.Diff(run.Rankings, got.Rankings, cmpopts.IgnoreFields(ir.Hit{}, "Rank"), cmpopts.SortSlices(func(a, b ir.Hit) bool { return a.Doc < b.Doc })); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", ext, diff)
+		}
+		if got.Tag != "sys" {
+			t.Errorf("%s: got the tag %q", ext, got.Tag)
+		}
+		if strings.HasPrefix(ext, ".run") && got.Metadata != run.Metadata {
+			t.Errorf("%s: got the metadata %q", ext, got.Metadata)
+		}
+		if err := SaveQrels(path, qrels); err != nil {
+			t.Fatal(err)
+		}
+		judged, _, err := LoadQrels(path)
+		if err != nil {
+			t.Errorf("%s: %v", ext, err)
+		}
+		if diff := cmp.Diff(qrels, judged); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", ext, diff)
+		}
+	}
+	// A file stays as it is where writing goes wrong.
+	path := filepath.Join(dir, "sys.jsonl")
+	before, _ := os.ReadFile(path)
+	run.Rankings["q1"][0].Score = math.Inf(1)
+	if err := SaveRun(path, run, ir.Trec10); err == nil {
+		t.Error("JSON took an infinite score")
+	}
+	after, _ := os.ReadFile(path)
+	left, _ := filepath.Glob(filepath.Join(dir, ".*"))
+	if !bytes.Equal(before, after) || len(left) > 0 {
+		t.Errorf("a failed write left %v, or changed the file", left)
+	}
+}
+
+// The standard input, read in pieces and again.
+func TestSpool(t *testing.T) {
+	want := strings.Repeat("0123456789", 1000)
+	s := &spool{r: strings.NewReader(want)}
+	for i, n := range []int{10, 5000, 0, 20000, 20000} {
+		r, err := s.open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, 0, n)
+		for len(got) < n {
+			k, err := r.Read(got[len(got):min(cap(got), len(got)+777)])
+			got = got[:len(got)+k]
+			if err != nil {
+				break
+			}
+		}
+		if string(got) != want[:min(n, len(want))] {
+			t.Errorf("read %d: got %d bytes, not the beginning", i, len(got))
+		}
+	}
+}
+
+// Evaluation as a stream gives the same in every format; scattered files are
+// read twice.
+func TestStream(t *testing.T) {
+	var scattered strings.Builder
+	for d := range 50 {
+		for q := range 20 {
+			fmt.Fprintf(&scattered, "q%d Q0 d%d 0 %v t\n", q, d, (d*7+q)%31)
+		}
+	}
+	run, _, err := ir.InspectRun(strings.NewReader(scattered.String()), "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	qrels := ir.Qrels{}
+	for q := range 20 {
+		qrels[ir.QueryID(fmt.Sprintf("q%d", q))] = ir.Judgments{"d3": 1, ir.DocID(fmt.Sprintf("d%d", 2*q)): 2}
+	}
+	m, err := ir.ParseMeasure("nDCG@10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := &ir.Evaluator{Measures: []ir.Measure{m}}
+	want, err := e.Run(qrels, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	paths := []string{put(t, "scattered.gz", zip(t, scattered.String()))}
+	for _, ext := range []string{".run.zst", ".tsv", ".jsonl", ".json", ".parquet"} {
+		path := filepath.Join(dir, "x"+ext)
+		if err := SaveRun(path, run, ir.Trec10); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	for _, path := range paths {
+		src, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var done int64
+		src.Progress = func(d, _ int64) { done = d }
+		got, err := e.Stream(context.Background(), qrels, src)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if diff := cmp.Diff(want.PerQuery, got.PerQuery); diff != "" {
+			t.Errorf("%s: (-run +stream)\n%s", path, diff)
+		}
+		if done == 0 {
+			t.Errorf("%s: no progress", path)
+		}
+	}
+}
+
+func addSeeds(f *testing.F) {
+	f.Helper()
+	type named struct {
+		Query string  `parquet:"query-id"`
+		Doc   string  `parquet:"corpus-id"`
+		Score float64 `parquet:"score"`
+	}
+	f.Add([]byte("1 Q0 10 1 2.5 t\n"))
+	f.Add([]byte("query-id\tcorpus-id\tscore\n1\t10\t2.5\n"))
+	f.Add([]byte(`{"query_id":"1","doc_id":"10","score":2.5}` + "\n"))
+	f.Add([]byte(`{"1": {"10": 2.5, "9": -0.5}}`))
+	f.Add([]byte(`{"mteb_model_meta": {}, "default": {"test": {"1": {"10": 2.5}}}}`))
+	f.Add(parquetOf(f, named{"1", "10", 2.5}, named{"2", "3", 1}))
+	f.Add(zip(f, "1 Q0 10 1 2.5 t\n"))
+	f.Add(zst(f, "1 Q0 10 1 2.5 t\n"))
+}
+
+// FuzzLoad reads anything as a run and as judgments: an error or a run that
+// can be saved and read again, never a panic.
+func FuzzLoad(f *testing.F) {
+	addSeeds(f)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, data []byte) {
+		path := filepath.Join(dir, fmt.Sprintf("file-%d", os.Getpid()))
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		LoadQrels(path) //nolint:errcheck // anything but a panic
+		run, _, err := LoadRun(path)
+		if err != nil {
+			return
+		}
+		saved := path + ".parquet"
+		if err := SaveRun(saved, run, ir.Trec10); err != nil {
+			return // ids that cannot be written
+		}
+		again, _, err := LoadRun(saved)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(run.Rankings, again.Rankings, cmpopts.IgnoreFields(ir.Hit{}, "Rank"), cmpopts.SortSlices(func(a, b ir.Hit) bool { return a.Doc < b.Doc })); diff != "" {
+			t.Errorf("(-read +saved)\n%s", diff)
+		}
+	})
+}

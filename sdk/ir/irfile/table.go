@@ -1,0 +1,498 @@
+package irfile
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// A table has one row for a hit or a judgment. Rows become the lines that
+// package ir reads; line n is row n, so that findings name the right one.
+
+// lineWriter makes lines of rows.
+type lineWriter struct {
+	shape shape
+	tag   string
+	line  []byte
+}
+
+// row appends a row. A text that is missing leaves a line with too few fields.
+func (w *lineWriter) row(to []byte, query, doc, rank, value string) ([]byte, error) {
+	for _, s := range [...]string{query, doc, rank, value} {
+		if i := strings.IndexAny(s, "\n\x1f"); i >= 0 {
+			return to, fmt.Errorf("%q holds the byte %#x, which no run can", s, s[i])
+		}
+	}
+	if rank == "" {
+		rank = "0"
+	}
+	fields := []string{query, "Q0", doc, rank, value, w.tag}
+	if w.shape == qrelsShape {
+		fields = []string{query, "0", doc, value}
+	}
+	if query == "" || doc == "" || value == "" {
+		fields = []string{"row"}
+	}
+	for i, f := range fields {
+		if i > 0 {
+			to = append(to, separator)
+		}
+		to = append(to, f...)
+	}
+	return append(to, '\n'), nil
+}
+
+// table is the lines of a table as a reader. next appends lines; io.EOF ends
+// the table.
+type table struct {
+	file io.Closer
+	w    *lineWriter
+	next func(to []byte) ([]byte, error)
+	buf  []byte
+	at   int
+	err  error
+}
+
+func newTable(file io.Closer, w *lineWriter, next func([]byte) ([]byte, error)) *table {
+	return &table{file: file, w: w, next: next}
+}
+
+func (t *table) Read(p []byte) (int, error) {
+	for t.at == len(t.buf) {
+		if t.err != nil {
+			return 0, t.err
+		}
+		t.at = 0
+		t.buf, t.err = t.next(t.buf[:0])
+	}
+	n := copy(p, t.buf[t.at:])
+	t.at += n
+	return n, nil
+}
+
+func (t *table) Close() error { return t.file.Close() }
+
+// Consumed is that of the file, see [ir.Source].
+func (t *table) Consumed() int64 {
+	if c, ok := t.file.(interface{ Consumed() int64 }); ok {
+		return c.Consumed()
+	}
+	return 0
+}
+
+// column is what a column of a table holds.
+type column int
+
+const (
+	queryColumn column = iota
+	docColumn
+	valueColumn
+	rankColumn
+	numColumns
+)
+
+// columnNames are the names that tables use, without hyphens and underscores.
+var columnNames = map[string]column{
+	"queryid": queryColumn, "qid": queryColumn, "query": queryColumn, "topic": queryColumn, "topicid": queryColumn,
+	"corpusid": docColumn, "docid": docColumn, "docno": docColumn, "documentid": docColumn, "did": docColumn, "doc": docColumn,
+	"score": valueColumn, "relevance": valueColumn, "rel": valueColumn, "grade": valueColumn, "label": valueColumn,
+	"rank": rankColumn,
+}
+
+func columnOf(name string) (column, bool) {
+	c, ok := columnNames[strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(strings.TrimSpace(name)))]
+	return c, ok
+}
+
+// columns finds query, document and value among names: the index of each, -1
+// for none.
+func columns(names []string) (at [numColumns]int, ok bool) {
+	for i := range at {
+		at[i] = -1
+	}
+	for i, name := range names {
+		if c, known := columnOf(name); known && at[c] < 0 {
+			at[c] = i
+		}
+	}
+	return at, at[queryColumn] >= 0 && at[docColumn] >= 0 && at[valueColumn] >= 0
+}
+
+// header tells whether a line names the columns of a TSV file.
+func header(line string) (at [numColumns]int, ok bool) {
+	return columns(strings.Split(strings.TrimRight(line, "\r"), "\t"))
+}
+
+// maxLine bounds the length of a line, in bytes.
+const maxLine = 16 << 20
+
+// lines returns a function that returns the lines of a file, with their
+// numbers, without their ends.
+func lines(r io.Reader) func() (n int, line []byte, err error) {
+	sc := bufio.NewScanner(r)
+	sc.Buffer(make([]byte, 0, 256<<10), maxLine)
+	n := 0
+	return func() (int, []byte, error) {
+		n++
+		if !sc.Scan() {
+			err := sc.Err()
+			if errors.Is(err, bufio.ErrTooLong) {
+				err = fmt.Errorf("line %d is longer than %d bytes", n, maxLine)
+			}
+			if err == nil {
+				err = io.EOF
+			}
+			return n, nil, err
+		}
+		line := sc.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		return n, line, nil
+	}
+}
+
+func tsvRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
+	next := lines(r)
+	var at [numColumns]int
+	begun := false
+	return func(to []byte) ([]byte, error) {
+		_, line, err := next()
+		if err != nil {
+			return to, err
+		}
+		text := strings.TrimRight(string(line), "\r")
+		if strings.TrimSpace(text) == "" {
+			return append(to, '\n'), nil
+		}
+		if !begun {
+			begun = true
+			at, _ = header(text)
+			return append(to, '\n'), nil
+		}
+		cells := strings.Split(text, "\t")
+		var row [numColumns]string
+		for c, i := range at {
+			if i >= 0 && i < len(cells) {
+				row[c] = cells[i]
+			}
+		}
+		return w.row(to, row[queryColumn], row[docColumn], strings.TrimSpace(row[rankColumn]), strings.TrimSpace(row[valueColumn]))
+	}
+}
+
+// detectJSON tells predictions from rows: the first value of predictions is an
+// object.
+func detectJSON(head []byte) format {
+	dec := json.NewDecoder(bytes.NewReader(head))
+	for range 2 { // the brace and the first key
+		t, err := dec.Token()
+		if err != nil {
+			return jsonl
+		}
+		if t == json.Delim('}') {
+			return predictions // without a query
+		}
+	}
+	if t, err := dec.Token(); err == nil && t == json.Delim('{') {
+		return predictions
+	}
+	return jsonl
+}
+
+func jsonlRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
+	next := lines(r)
+	return func(to []byte) ([]byte, error) {
+		n, line, err := next()
+		if err != nil {
+			return to, err
+		}
+		if len(bytes.TrimSpace(line)) == 0 {
+			return append(to, '\n'), nil
+		}
+		var cells map[string]json.RawMessage
+		if err := json.Unmarshal(line, &cells); err != nil {
+			return to, fmt.Errorf("line %d is no JSON object: %w", n, err)
+		}
+		var row [numColumns]string
+		for name, cell := range cells {
+			c, ok := columnOf(name)
+			if !ok {
+				continue
+			}
+			if row[c] != "" {
+				return to, fmt.Errorf("line %d has two columns like %q", n, name)
+			}
+			if row[c], err = scalar(cell); err != nil {
+				return to, fmt.Errorf("line %d, %q: %w", n, name, err)
+			}
+		}
+		return w.row(to, row[queryColumn], row[docColumn], row[rankColumn], row[valueColumn])
+	}
+}
+
+// scalar returns a JSON text or number as text, "" for null.
+func scalar(b json.RawMessage) (string, error) {
+	switch {
+	case bytes.Equal(b, []byte("null")):
+		return "", nil
+	case b[0] == '"':
+		var s string
+		err := json.Unmarshal(b, &s)
+		return s, err
+	case b[0] == '-' || b[0] >= '0' && b[0] <= '9':
+		return string(b), nil
+	}
+	return "", fmt.Errorf("want a text or a number, got %s", b[:min(len(b), 40)])
+}
+
+// predictionRows reads {query: {document: score}}, and MTEB's file, which has
+// that for one subset and one split: {subset: {split: {query: …}}}, beside
+// what describes the model.
+func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
+	br := bufio.NewReader(r)
+	if bom, _ := br.Peek(3); bytes.Equal(bom, []byte("\ufeff")) {
+		br.Discard(3) //nolint:errcheck,gosec // they were peeked
+	}
+	dec := json.NewDecoder(br)
+	dec.UseNumber()
+	var path []string // of keys, without the current one
+	var block string  // subset and split whose queries are read
+	key, haveKey, done := "", false, false
+	fail := func(err error) error {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return fmt.Errorf("byte %d: %w", dec.InputOffset(), err)
+	}
+	return func(to []byte) ([]byte, error) {
+		for {
+			t, err := dec.Token()
+			if done {
+				if err == nil {
+					return to, fail(errors.New("more follows the JSON object"))
+				}
+				if errors.Is(err, io.EOF) {
+					return to, io.EOF
+				}
+				return to, fail(err)
+			}
+			if err != nil {
+				return to, fail(err)
+			}
+			switch t := t.(type) {
+			case json.Delim:
+				switch t {
+				case '{':
+					if haveKey {
+						path = append(path, key)
+						haveKey = false
+					}
+					if len(path) > 3 {
+						return to, fail(errors.New("objects are nested too deep for predictions"))
+					}
+				case '}':
+					if len(path) == 0 {
+						done = true
+						continue
+					}
+					path = path[:len(path)-1]
+				default:
+					return to, fail(fmt.Errorf("predictions hold no array, got one for %q", key))
+				}
+				continue
+			case string:
+				if !haveKey {
+					key, haveKey = t, true
+					if len(path) == 0 && key == "mteb_model_meta" {
+						var skipped json.RawMessage
+						if err := dec.Decode(&skipped); err != nil {
+							return to, fail(err)
+						}
+						haveKey = false
+					}
+					continue
+				}
+				return to, fail(fmt.Errorf("the score of %q must be a number, got %q", key, t))
+			case json.Number:
+				haveKey = false
+				query := ""
+				switch len(path) {
+				case 1:
+					query = path[0]
+				case 3:
+					query = path[2]
+					if b := path[0] + "/" + path[1]; block != "" && b != block {
+						return to, fail(fmt.Errorf("the file holds the predictions of %s and of %s; evaluate one at a time", block, b))
+					}
+					block = path[0] + "/" + path[1]
+				default:
+					return to, fail(fmt.Errorf("want {query: {document: score}}, got the number %s for %q", t, key))
+				}
+				if query == "" || key == "" {
+					return to, fail(errors.New("a query or a document has an empty id"))
+				}
+				if to, err = w.row(to, query, key, "", t.String()); err != nil {
+					return to, fail(err)
+				}
+				return to, nil
+			default:
+				return to, fail(fmt.Errorf("the score of %q must be a number, got %v", key, t))
+			}
+		}
+	}
+}
+
+// parquetRows reads a Parquet file, which must be a file as it is not read
+// from the beginning to the end.
+func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, error), closer io.Closer, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("damaged file: %v", p)
+		}
+	}()
+	file, size, remove, err := seekable(r)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() {
+		if err != nil {
+			remove()
+		}
+	}()
+	pf, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	if err != nil {
+		return nil, nil, err
+	}
+	var names []string
+	for _, c := range pf.Root().Columns() {
+		if !c.Leaf() {
+			return nil, nil, fmt.Errorf("column %q is nested, which no run needs", c.Name())
+		}
+		if c.Repeated() {
+			return nil, nil, fmt.Errorf("column %q is a list, which no run needs", c.Name())
+		}
+		names = append(names, c.Name())
+	}
+	at, ok := columns(names)
+	if !ok {
+		return nil, nil, fmt.Errorf("want the columns query_id, doc_id and score (or relevance), got %s", strings.Join(names, ", "))
+	}
+	done := &parquetProgress{size: size, total: pf.NumRows(), remove: remove}
+	groups := pf.RowGroups()
+	var rows parquet.Rows
+	buf := make([]parquet.Row, 256)
+	next = func(to []byte) (out []byte, err error) {
+		defer func() {
+			if p := recover(); p != nil {
+				err = fmt.Errorf("damaged Parquet file: %v", p)
+			}
+		}()
+		out = to
+		for len(out) == len(to) {
+			if rows == nil {
+				if len(groups) == 0 {
+					return out, io.EOF
+				}
+				rows, groups = groups[0].Rows(), groups[1:]
+			}
+			n, err := rows.ReadRows(buf)
+			done.rows += int64(n)
+			for _, row := range buf[:n] {
+				var cells [numColumns]string
+				for _, v := range row {
+					for c, i := range at {
+						if v.Column() == i {
+							cells[c] = parquetText(v)
+						}
+					}
+				}
+				if out, err = w.row(out, cells[queryColumn], cells[docColumn], cells[rankColumn], cells[valueColumn]); err != nil {
+					return out, err
+				}
+			}
+			if errors.Is(err, io.EOF) || n == 0 && err == nil {
+				err = rows.Close()
+				rows = nil
+			}
+			if err != nil {
+				return out, fmt.Errorf("read Parquet: %w", err)
+			}
+		}
+		return out, nil
+	}
+	return next, done, nil
+}
+
+// parquetText returns a value as text, "" for null. Whole numbers have no
+// decimals, so that a grade may be a float.
+func parquetText(v parquet.Value) string {
+	if v.IsNull() {
+		return ""
+	}
+	switch v.Kind() {
+	case parquet.Int32:
+		return strconv.FormatInt(int64(v.Int32()), 10)
+	case parquet.Int64:
+		return strconv.FormatInt(v.Int64(), 10)
+	case parquet.Float:
+		return strconv.FormatFloat(float64(v.Float()), 'g', -1, 64)
+	case parquet.Double:
+		return strconv.FormatFloat(v.Double(), 'g', -1, 64)
+	case parquet.ByteArray, parquet.FixedLenByteArray:
+		return string(v.ByteArray())
+	}
+	return v.String()
+}
+
+// parquetProgress is an open Parquet file of which some rows are read.
+type parquetProgress struct {
+	size, total, rows int64
+	remove            func()
+}
+
+func (p *parquetProgress) Close() error {
+	p.remove()
+	return nil
+}
+
+// Consumed takes all rows for equally long.
+func (p *parquetProgress) Consumed() int64 {
+	return int64(float64(p.size) * float64(p.rows) / float64(max(p.total, 1)))
+}
+
+// seekable returns the content of r as a file: the file itself, or a
+// temporary one.
+func seekable(r io.ReadCloser) (file *os.File, size int64, remove func(), err error) {
+	if s, ok := r.(*stack); ok && s.close == nil {
+		if f, ok := s.file.(*os.File); ok {
+			st, err := f.Stat()
+			if err != nil {
+				return nil, 0, nil, err
+			}
+			return f, st.Size(), func() { f.Close() }, nil //nolint:errcheck,gosec // nothing was written
+		}
+	}
+	f, err := os.CreateTemp("", "xlrun-parquet-*")
+	if err != nil {
+		return nil, 0, nil, err
+	}
+	remove = func() {
+		f.Close()           //nolint:errcheck,gosec // it is removed
+		os.Remove(f.Name()) //nolint:errcheck,gosec // a temporary file that is left is the system's
+	}
+	size, err = io.Copy(f, r)
+	if err = errors.Join(err, r.Close()); err != nil {
+		remove()
+		return nil, 0, nil, err
+	}
+	return f, size, remove, nil
+}
