@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/xlrun/xlrun/internal/collection"
+	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/runner"
+	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/plugins/bitext"
 	"github.com/xlrun/xlrun/plugins/fairness"
 	"github.com/xlrun/xlrun/plugins/faq"
@@ -19,6 +22,7 @@ import (
 	"github.com/xlrun/xlrun/plugins/ir"
 	"github.com/xlrun/xlrun/plugins/precomputed"
 	"github.com/xlrun/xlrun/plugins/sib"
+	"github.com/xlrun/xlrun/plugins/trec"
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/vec"
 )
@@ -33,6 +37,7 @@ var recorded = map[string]struct {
 	"loader faq":          {1, "a0cb140d0a7e97dd"},
 	"loader sib":          {1, "bbef1d6be035bb40"},
 	"loader bitext":       {1, "22cfe778aa9ea0d1"},
+	"loader trec":         {1, "4e8a78f230750aca"},
 	"encoder precomputed": {1, "7cd49e5f5dcf6e4d"},
 	"index flat":          {1, "117d4d1e41582feb"},
 	"index hnsw":          {1, "0cb9276178e272cf"},
@@ -41,6 +46,7 @@ var recorded = map[string]struct {
 	"step mix":            {1, "8cf1a87f968c4b42"},
 	"step pool":           {1, "ad597ebcb875f0c1"},
 	"step check":          {1, "e6739f888a0387b0"},
+	"step fuse":           {1, "41931c5160817d3e"},
 }
 
 // held compares an output with the recorded one.
@@ -122,8 +128,18 @@ func TestRevisionsOfLoaders(t *testing.T) {
 			"tatoeba.isl-eng.isl": "Vegur.\nHús.\n", "tatoeba.isl-eng.eng": "A road.\nA house.\n",
 			"tatoeba.deu-eng.deu": "Ein Haus.\n", "tatoeba.deu-eng.eng": "A house.\n",
 		}, map[string]any{}},
+		{trec.Component, map[string]string{
+			"qrels": "query-id\tcorpus-id\tscore\nq2\td1\t2\nq1\td9\t1\nq1\td2\t0\n", "queries": "q1\thvar?\nq3\t\n", "corpus": `{"_id": "d2", "title": "A", "text": "road"}` + "\n" + `{"_id": "d1", "text": ""}` + "\n",
+		}, map[string]any{"query_language": "isl", "document_language": "eng"}},
 	} {
-		c.config["path"] = write(t, c.files)
+		dir := write(t, c.files)
+		if c.component.Name == "trec" {
+			for name := range c.files {
+				c.config[name] = filepath.Join(dir, name)
+			}
+		} else {
+			c.config["path"] = dir
+		}
 		out := &everything{Counts: map[string]int{}}
 		if err := opened[sdk.Loader](t, c.component, c.config).Load(t.Context(), out); err != nil {
 			t.Fatal(err)
@@ -318,4 +334,31 @@ func TestRevisionsOfHostSteps(t *testing.T) {
 	held(t, "step mix", stepRevision(t, "Mix"), mixes)
 	held(t, "step pool", stepRevision(t, "Pool"), pools)
 	held(t, "step check", stepRevision(t, "Check"), leaks)
+}
+
+func TestRevisionOfFuse(t *testing.T) {
+	var parts [][]results.Ranked
+	for p := range 3 {
+		var part []results.Ranked
+		for i := range 7 {
+			part = append(part, results.Ranked{QueryID: "q", DocumentID: fmt.Sprint("d", (i*(p+2)+p)%11), Score: float64((13*i+5*p)%9) / 7})
+		}
+		parts = append(parts, part)
+	}
+	var out []any
+	for _, f := range []study.Fusion{
+		{Method: study.FuseRRF, K: 60},
+		{Method: study.FuseWeighted, Normalise: study.NormaliseNone},
+		{Method: study.FuseWeighted, Normalise: study.NormaliseMinMax},
+		{Method: study.FuseWeighted, Normalise: study.NormaliseZScore},
+		{Method: study.FuseWeighted, Normalise: study.NormaliseRank},
+	} {
+		f.Weights = []float64{1, 0.3, 2}
+		fused, err := runner.Fuse(f, parts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, fused)
+	}
+	held(t, "step fuse", stepRevision(t, "Fuse"), out)
 }

@@ -1,49 +1,54 @@
 package runner
 
 import (
-	"bufio"
-	"compress/gzip"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 
 	"github.com/xlrun/xlrun/internal/cas"
 	"github.com/xlrun/xlrun/sdk/ir"
+	"github.com/xlrun/xlrun/sdk/ir/irfile"
 )
 
 // ExistingRun is a run that was made elsewhere, as its file has it.
 type ExistingRun struct {
 	Run    ir.Run
-	Digest cas.Digest // of the file as it lies
-	Notes  []Note     // what is odd about it: What, Count and Text are set
+	Digest cas.Digest   // of the file as it lies
+	Found  []ir.Finding // what is odd about it
 }
 
-// ReadRun reads a file with a run. Mistakes in it are an error that names file
-// and lines.
+// ReadRun reads a file with a run, in any format that package irfile knows.
+// Mistakes in it are an error that names file and lines.
 func ReadRun(path string) (*ExistingRun, error) {
+	before, err := hashFile(path)
+	if err != nil {
+		return nil, err
+	}
+	run, found, err := irfile.LoadRun(path)
+	if err != nil {
+		return nil, err
+	}
+	after, err := hashFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if before != after {
+		return nil, fmt.Errorf("%s was written to while it was read; run again", path)
+	}
+	return &ExistingRun{Run: run, Digest: before, Found: found}, nil
+}
+
+func hashFile(path string) (cas.Digest, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	defer func() { _ = f.Close() }() // read only
 	h := sha256.New()
-	raw := bufio.NewReaderSize(io.TeeReader(f, h), 1<<20)
-	var r io.Reader = raw
-	if head, _ := raw.Peek(2); len(head) == 2 && head[0] == 0x1f && head[1] == 0x8b {
-		z, err := gzip.NewReader(raw)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		r = z
+	if _, err := io.Copy(h, f); err != nil {
+		return "", errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
 	}
-	run, err := ir.ReadRun(r, path)
-	if err != nil {
-		return nil, err
-	}
-	if _, err := io.Copy(io.Discard, raw); err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return &ExistingRun{Run: run, Digest: cas.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))}, nil
+	return cas.Digest("sha256:" + hex.EncodeToString(h.Sum(nil))), f.Close()
 }

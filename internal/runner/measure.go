@@ -134,12 +134,9 @@ func (j *job) cutOff(measures []string, p *poolFile, ranking []results.Ranked) (
 			depth = in.Step.Depth
 		}
 	}
-	deepest, who, whole := study.Cutoffs(measures)
-	if len(whole) > 0 {
-		deepest = len(p.DocumentIDs)
-	}
+	r := study.ReachOf(measures)
 	if j.step.Restrict {
-		need, have := min(deepest, len(p.DocumentIDs)), map[string]int{}
+		need, have := r.Ranks(len(p.DocumentIDs)), map[string]int{}
 		for _, h := range ranking {
 			have[h.QueryID]++
 		}
@@ -156,12 +153,10 @@ func (j *job) cutOff(measures []string, p *poolFile, ranking []results.Ranked) (
 	}
 	switch {
 	case depth == 0 || depth >= len(p.DocumentIDs):
-	case len(whole) > 0:
-		if !bytes.Contains(j.step.Config, []byte(`"measures"`)) { // the plan has warned otherwise
-			return &note{What: fmt.Sprintf("rankings cut off at depth %d of %d candidates, which %s look at as a whole", depth, len(p.DocumentIDs), strings.Join(whole, ", ")), Count: len(p.QueryIDs)}, nil
-		}
-	case deepest > depth:
-		return nil, blame(pluginhost.FaultInput, "%s looks at %d ranks, and rankings end at depth %d of %d candidates: set depth = %d or more", who, deepest, depth, len(p.DocumentIDs), min(deepest, len(p.DocumentIDs)))
+	case r.Deepest > depth:
+		return nil, blame(pluginhost.FaultInput, "%s looks at %d ranks, and rankings end at depth %d of %d candidates: set depth = %d or more", r.Who, r.Deepest, depth, len(p.DocumentIDs), min(r.Deepest, len(p.DocumentIDs)))
+	case len(r.Whole) > 0 && !bytes.Contains(j.step.Config, []byte(`"measures"`)): // the plan has warned otherwise
+		return &note{What: fmt.Sprintf("rankings cut off at depth %d of %d candidates, which %s look at as a whole", depth, len(p.DocumentIDs), strings.Join(r.Whole, ", ")), Count: len(p.QueryIDs)}, nil
 	}
 	return nil, nil
 }

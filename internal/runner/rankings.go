@@ -62,8 +62,8 @@ func few(ids []string) string {
 }
 
 // importRun restricts a run to the queries and candidates of a pool. Equal
-// scores stand in the order of the file; at the depth they are cut off in
-// trec_eval's order, as its -M does.
+// scores stand in the order of the file's ranks; at the depth they are cut off
+// in trec_eval's order, as its -M does.
 func importRun(ctx context.Context, j *job) (*result, error) {
 	x, err := untilDone(ctx, func() (*ExistingRun, error) { return j.r.runFile(j.step.Sources[0]) })
 	if err != nil {
@@ -133,7 +133,11 @@ func importRun(ctx context.Context, j *job) (*result, error) {
 			found = found[:j.step.Depth]
 		}
 		slices.SortFunc(found, func(a, b hit) int {
-			return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(a.place, b.place))
+			byRank := 0
+			if a.Rank > 0 && b.Rank > 0 {
+				byRank = cmp.Compare(a.Rank, b.Rank)
+			}
+			return cmp.Or(cmp.Compare(b.Score, a.Score), byRank, cmp.Compare(a.place, b.place))
 		})
 		if len(found) < min(j.step.Depth, len(p.DocumentIDs)) {
 			short = append(short, id)
@@ -182,10 +186,56 @@ func importRun(ctx context.Context, j *job) (*result, error) {
 	noted("hits below the depth, left out", beyond, "")
 	noted("rankings for queries that the collection does not have, left out", len(strangers), few(strangers))
 	noted("rankings for queries outside the pool, left out", others, "")
-	for _, f := range x.Notes {
-		noted(f.What, f.Count, f.Text)
+	for _, f := range x.Found {
+		res.meta.Notes = append(res.meta.Notes, note{What: "in its file: " + findingName(f), Count: f.Count, Text: f.Text, Of: string(x.Digest)})
+	}
+	for _, f := range comparePool(x.Run, p, unknownDocs, documents) {
+		noted(findingName(f), f.Count, f.Text)
 	}
 	return j.ranked(res, ranking)
+}
+
+// findingName says what a finding counts: "label-as-score (queries)".
+func findingName(f ir.Finding) string {
+	for _, k := range ir.Kinds() {
+		if k.Name == f.Kind {
+			return k.Name + " (" + k.Counts + ")"
+		}
+	}
+	return f.Kind
+}
+
+// comparePool returns what is odd about a run beside the judgments of a pool
+// and the ids of a collection, and is not counted otherwise.
+func comparePool(run ir.Run, p *poolFile, unknown map[ir.DocID]struct{}, documents map[string]struct{}) []ir.Finding {
+	qrels := make(ir.Qrels, len(p.QueryIDs))
+	for i, id := range p.QueryIDs {
+		judged := ir.Judgments{}
+		for _, g := range p.Qrels[i] {
+			if k, ok := slices.BinarySearch(p.DocumentRows, int32(g[0])); ok {
+				judged[ir.DocID(p.DocumentIDs[k])] = g[1]
+			}
+		}
+		qrels[ir.QueryID(id)] = judged
+	}
+	found := ir.CheckRun(qrels, run)
+	if len(unknown) > 0 {
+		// Which of them differ from known ones in spelling only?
+		var strange ir.Ranking
+		for d := range unknown {
+			strange = append(strange, ir.Hit{Doc: d})
+		}
+		found = append(found, ir.CheckCorpus(nil, ir.Run{Rankings: map[ir.QueryID]ir.Ranking{"": strange}}, func(yield func(ir.DocID) bool) {
+			for id := range documents {
+				if !yield(ir.DocID(id)) {
+					return
+				}
+			}
+		})...)
+	}
+	return slices.DeleteFunc(found, func(f ir.Finding) bool {
+		return f.Kind != "label-as-score" && f.Kind != "similar-id" && f.Kind != "identical-id"
+	})
 }
 
 func texts[T ~string](ids []T) []string {

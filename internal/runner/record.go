@@ -79,6 +79,7 @@ type note struct {
 	What  string `json:"what"`
 	Count int    `json:"count"`
 	Text  string `json:"text,omitempty"`
+	Of    string `json:"of,omitempty"` // what it is about: counted once, in however many steps it is found
 }
 
 // cost is what computing a result took, on some machine: for estimates only.

@@ -1,17 +1,12 @@
 package trec
 
 import (
-	"bufio"
-	"bytes"
-	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"strconv"
-	"strings"
 
-	"github.com/xlrun/xlrun/sdk/ir"
+	"github.com/xlrun/xlrun/sdk/ir/irfile"
 )
 
 // readable says why a file cannot be read, if it cannot.
@@ -30,67 +25,11 @@ func readable(path string) error {
 	return nil
 }
 
-type gzipFile struct {
-	io.Reader
-	f *os.File
-}
-
-func (g gzipFile) Close() error { return g.f.Close() }
-
-// openFile opens a file, decompressed.
+// openFile opens a file of texts, without its compression.
 func openFile(path string) (io.ReadCloser, error) {
-	f, err := os.Open(path)
+	r, err := irfile.Decompress(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	b := bufio.NewReader(f)
-	if head, _ := b.Peek(2); !bytes.Equal(head, []byte{0x1f, 0x8b}) {
-		return gzipFile{b, f}, nil
-	}
-	z, err := gzip.NewReader(b)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), f.Close())
-	}
-	return gzipFile{z, f}, nil
-}
-
-type oddity struct {
-	what  string
-	count int
-}
-
-func loadQrels(path string) (ir.Qrels, []oddity, error) {
-	r, err := openFile(path)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { _ = r.Close() }() // only read
-	b, err := io.ReadAll(r)
-	if err != nil {
-		return nil, nil, err
-	}
-	lines := strings.Split(string(b), "\n")
-	if f := strings.Split(strings.TrimSpace(lines[0]), "\t"); len(f) == 3 {
-		q := ir.Qrels{}
-		for n, l := range lines[1:] {
-			if strings.TrimSpace(l) == "" {
-				continue
-			}
-			f := strings.Split(strings.TrimRight(l, "\r"), "\t")
-			if len(f) != 3 {
-				return nil, nil, fmt.Errorf("%s:%d: want 3 columns, got %d", path, n+2, len(f))
-			}
-			g, err := strconv.Atoi(f[2])
-			if err != nil {
-				return nil, nil, fmt.Errorf("%s:%d: the grade must be a whole number, got %q", path, n+2, f[2])
-			}
-			if q[ir.QueryID(f[0])] == nil {
-				q[ir.QueryID(f[0])] = ir.Judgments{}
-			}
-			q[ir.QueryID(f[0])][ir.DocID(f[1])] = g
-		}
-		return q, nil, nil
-	}
-	q, err := ir.ReadQrels(bytes.NewReader(b), path)
-	return q, nil, err
+	return r, nil
 }

@@ -1,6 +1,6 @@
 // Package trec is the loader "trec": a test collection in the files that
-// evaluation campaigns and benchmarks give out. Judgments are TREC qrels or
-// BEIR's TSV; queries and documents are TSV, JSON Lines or TREC topics.
+// evaluation campaigns and benchmarks give out. Judgments are TREC qrels, or
+// BEIR's and MTEB's tables; queries and documents are TSV, JSON Lines or TREC topics.
 //
 // Only the judgments are required. Where a text is missing its id stands for
 // it, so that runs and vectors that exist already can be judged without it, and
@@ -27,6 +27,7 @@ import (
 
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/ir"
+	"github.com/xlrun/xlrun/sdk/ir/irfile"
 )
 
 // Component is the loader "trec".
@@ -37,7 +38,7 @@ var Component = sdk.NewLoader(sdk.Info{
 }, open)
 
 type options struct {
-	Qrels            string `xl:"qrels,required,path" doc:"The judgments: TREC qrels (query, iteration, document, grade) or TSV with the columns query-id, corpus-id and score."`
+	Qrels            string `xl:"qrels,required,path" doc:"The judgments: TREC qrels (query, iteration, document, grade), or TSV, JSON Lines or Parquet with a query-id, a corpus-id and a score per row."`
 	Queries          string `xl:"queries,path" doc:"The queries: lines of id and text with a tab between, JSON Lines with _id and text, or TREC topics; their ids stand for them when left out."`
 	Corpus           string `xl:"corpus,path" doc:"The documents: JSON Lines with _id, title and text, or lines of id and text with a tab between; the ids stand for them when left out."`
 	DocumentIDs      string `xl:"document_ids,path" doc:"The ids of all documents, one a line, where there is no corpus: without it the judged documents are all there are."`
@@ -105,12 +106,12 @@ const (
 // judged only; the documents likewise; then the judgments by query and
 // document.
 func (l *loader) Load(ctx context.Context, out sdk.Collector) error {
-	qrels, found, err := loadQrels(l.o.Qrels)
+	qrels, found, err := irfile.LoadQrels(l.o.Qrels)
 	if err != nil {
 		return err
 	}
 	for _, f := range found {
-		out.Count("in the judgments: "+f.what, f.count)
+		out.Count("in the judgments: "+f.Kind, f.Count)
 	}
 	seen := map[string]struct{}{}
 	query := func(id, text string) error {
