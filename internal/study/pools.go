@@ -5,7 +5,9 @@ package study
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/collection"
@@ -117,23 +119,46 @@ func (b *builder) candidates(pool *Step) int {
 	return 0
 }
 
-// Cutoffs reads from the names of measures how far down a ranking they look:
-// the largest cutoff and who has it, and those that look at all of it. Names
-// that only their metric understands are left out.
-func Cutoffs(names []string) (deepest int, who string, whole []string) {
+// Reach is how far down a ranking measures look.
+type Reach struct {
+	Deepest int      // the largest cutoff; 0 where there is none
+	Who     string   // the measure that has it
+	Whole   []string // measures that look at all of it
+	Unknown []string // names that only their metric understands, without a cutoff
+}
+
+var cutoffRE = regexp.MustCompile(`@([1-9][0-9]{0,8})$`)
+
+// ReachOf reads from the names of measures how far they look. A name that only
+// its metric understands has its cutoff after an @, as everywhere.
+func ReachOf(names []string) Reach {
+	var r Reach
 	for _, name := range names {
-		m, err := ir.ParseMeasure(name)
-		if err != nil {
-			continue
+		cutoff, whole := 0, false
+		if m, err := ir.ParseMeasure(name); err == nil {
+			cutoff, whole = m.Cutoff(), !aboutDepth(m.Name())
+		} else if at := cutoffRE.FindStringSubmatch(name); at != nil {
+			cutoff, _ = strconv.Atoi(at[1]) // digits, and few
+		} else {
+			r.Unknown = append(r.Unknown, name)
 		}
-		switch n := m.Cutoff(); {
-		case n > deepest:
-			deepest, who = n, name
-		case n == 0 && !aboutDepth(m.Name()):
-			whole = append(whole, name)
+		switch {
+		case cutoff > r.Deepest:
+			r.Deepest, r.Who = cutoff, name
+		case cutoff == 0 && whole:
+			r.Whole = append(r.Whole, name)
 		}
 	}
-	return deepest, who, whole
+	return r
+}
+
+// Ranks returns how many of full candidates a ranking must hold for all the
+// measures; all of them where nothing is known of some.
+func (r Reach) Ranks(full int) int {
+	if len(r.Whole)+len(r.Unknown) > 0 || r.Deepest == 0 {
+		return full
+	}
+	return min(full, r.Deepest)
 }
 
 // aboutDepth reports whether a measure has no cutoff and is yet not falsified
@@ -152,13 +177,12 @@ func (b *builder) deepEnough(in *instance, metric config, pool, ranking *Step) {
 	}
 	h := &hostArgs{b: in.block, p: in.point}
 	rng := h.rng("depth")
-	set := fmt.Sprintf("Set depth = %d", full)
-	deepest, who, whole := Cutoffs(measureNames(metric))
-	if deepest > depth {
-		b.add(errorAt(rng, "Depth below a cutoff", "%s looks at %d ranks, and rankings end at depth %d of %d candidates: a document that belongs at rank %d would count as not retrieved. Set depth = %d or more.", who, deepest, depth, full, depth+1, min(deepest, full)))
+	r := ReachOf(measureNames(metric))
+	if r.Deepest > depth {
+		b.add(errorAt(rng, "Depth below a cutoff", "%s looks at %d ranks, and rankings end at depth %d of %d candidates: a document that belongs at rank %d would count as not retrieved. Set depth = %d or more.", r.Who, r.Deepest, depth, full, depth+1, min(r.Deepest, full)))
 	}
-	if len(whole) > 0 {
-		b.add(warnAt(rng, "Rankings cut off", "%s look at whole rankings, which end at depth %d of %d candidates: relevant documents below count as not retrieved. %s, or name a cutoff, as in AP@%d.", strings.Join(whole, ", "), depth, full, set, depth))
+	if len(r.Whole) > 0 {
+		b.add(warnAt(rng, "Rankings cut off", "%s look at whole rankings, which end at depth %d of %d candidates: relevant documents below count as not retrieved. Set depth = %d, or name a cutoff, as in AP@%d.", strings.Join(r.Whole, ", "), depth, full, full, depth))
 	}
 }
 
@@ -236,11 +260,9 @@ func (b *builder) curve(in *instance, metric config, pool, ranking, whole *Step,
 		return nil
 	}
 	// All that is not in the smallest pool may rank above it.
-	names := measureNames(metric)
-	deepest, _, unbounded := Cutoffs(names)
 	need := full
-	if len(unbounded) == 0 && names != nil {
-		need = min(full, full-sizes[0]+deepest)
+	if r := ReachOf(measureNames(metric)); r.Ranks(full) < full {
+		need = min(full, full-sizes[0]+r.Deepest)
 	}
 	if sizes[0] < full && ranking.Depth < need {
 		h.fail("depth", "Depth too small for the curve", "Rankings end at depth %d of %d candidates. Those of a pool of %d may all rank below, and its values would be unknown. Set depth = %d, or measure pool sizes by an axis over pool.size, which searches each.", ranking.Depth, full, sizes[0], need)

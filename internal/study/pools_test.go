@@ -216,3 +216,24 @@ func lineOf(t *testing.T, path string, d *hcl.Diagnostic) string {
 	}
 	return strings.Split(string(b), "\n")[d.Subject.Start.Line-1]
 }
+
+func TestReach(t *testing.T) {
+	for _, c := range []struct {
+		names []string
+		want  string
+		of50  int
+	}{
+		{[]string{"nDCG@10", "R@20", "RR@5"}, "{20 R@20 [] []}", 20},
+		{[]string{"nDCG@10", "AP"}, "{10 nDCG@10 [AP] []}", 50},
+		{[]string{"PEER@30", "nDCG@10"}, "{30 PEER@30 [] []}", 30},
+		{[]string{"MaxR", "nDCG@10"}, "{10 nDCG@10 [] [MaxR]}", 50},
+		{[]string{"R@1000"}, "{1000 R@1000 [] []}", 50},
+		{[]string{"NumRet"}, "{0  [] []}", 50},
+		{nil, "{0  [] []}", 50},
+	} {
+		r := study.ReachOf(c.names)
+		if got := fmt.Sprint(r); got != c.want || r.Ranks(50) != c.of50 {
+			t.Errorf("%v: want %s and %d, got %s and %d", c.names, c.want, c.of50, got, r.Ranks(50))
+		}
+	}
+}
