@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,6 +19,7 @@ import (
 	"github.com/xlrun/xlrun/internal/terminal"
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/ir"
+	"github.com/xlrun/xlrun/sdk/ir/irfile"
 )
 
 var compareVerb = &verb{
@@ -122,13 +122,16 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	qrels, err := c.loadQrels(c.qrels)
+	qrels, findings, err := irfile.LoadQrels(c.qrels)
 	if err != nil {
 		return err
 	}
 	in, rankings, err := c.evaluate(ctx, qrels, runs)
 	if err != nil {
 		return err
+	}
+	for _, f := range findings {
+		in.Remarks = append(in.Remarks, f.Text)
 	}
 	base, err := c.findBaseline(in.Runs)
 	if err != nil {
@@ -236,12 +239,15 @@ func (c *comparer) files(args []string) ([]string, error) {
 	}
 	var infos []os.FileInfo
 	for i, path := range args {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, err
+		var info os.FileInfo
+		if path != "-" {
+			var err error
+			if info, err = os.Stat(path); err != nil {
+				return nil, err
+			}
 		}
 		for k, other := range infos {
-			if os.SameFile(info, other) {
+			if path == args[k] || info != nil && other != nil && os.SameFile(info, other) {
 				return nil, wrong("a run is compared with others, never with itself", "%s is given twice%s", args[k], otherSpelling(args[k], args[i]))
 			}
 		}
@@ -265,16 +271,19 @@ func otherSpelling(a, b string) string {
 }
 
 // sniff tells TREC judgments ("qrels", four columns) from a TREC run ("run",
-// six) by the first line; "" where it is neither.
+// six) by the first line; "" where it is neither, or the standard input.
 func sniff(path string) (string, error) {
-	f, err := os.Open(path)
+	if path == "-" {
+		return "", nil
+	}
+	f, err := irfile.Decompress(path)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = f.Close() }()
 	head, err := io.ReadAll(io.LimitReader(f, 1<<16))
 	if err != nil {
-		return "", err
+		return "", nil //nolint:nilerr // reading says what is wrong with the file
 	}
 	for line := range bytes.Lines(head) {
 		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
@@ -291,69 +300,56 @@ func sniff(path string) (string, error) {
 	return "", nil
 }
 
-func (c *comparer) loadQrels(path string) (ir.Qrels, error) { return ir.LoadQrels(path) }
-
-func (c *comparer) loadRun(path string) (ir.Run, error) { return ir.LoadRun(path) }
-
 // otherRules are the orders of equal scores that a verdict is tried under.
 // Ranks are left out: a file may have none, or others than its scores.
 var otherRules = []ir.Ties{ir.Trec10, ir.Trec9, ir.Expected}
 
 // evaluate gives the values of every run, and with -agreement its rankings by
-// query.
+// query. Runs are read one after another and not kept.
 func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string) (analysis.CompareInput, [][][]string, error) {
 	in := analysis.CompareInput{}
 	for _, m := range c.parsed {
 		in.Measures = append(in.Measures, m.String())
 	}
-	for _, q := range qrels.Queries() {
-		in.Queries = append(in.Queries, string(q))
-	}
+	in.Queries = plain(qrels.Queries())
 	// The share of judged hits is not compared but tells whether to.
-	measures := slices.Clone(c.parsed)
-	judged := -1
-	if m, err := ir.ParseMeasure("Judged@10"); err == nil {
-		judged = len(measures)
-		measures = append(measures, m)
-	}
+	judged := ir.MustMeasures("Judged@10")[0]
 	var rankings [][][]string
 	var tags []string
 	for _, file := range files {
-		if err := ctx.Err(); err != nil {
-			return in, nil, err
-		}
-		run, err := c.loadRun(file)
+		src, err := irfile.Open(file)
 		if err != nil {
 			return in, nil, err
 		}
-		e := ir.Evaluator{Measures: measures, Ties: c.rule, Depth: c.depth}
-		res, err := e.Run(qrels, run)
+		res, err := c.stream(ctx, src, qrels, c.rule, append(slices.Clone(c.parsed), judged))
 		if err != nil {
-			return in, nil, fmt.Errorf("%s: %w", file, err)
+			return in, nil, err
 		}
-		if len(res.Missing) == len(in.Queries) {
-			return in, nil, fmt.Errorf("%s: none of the %d judged queries is in the run; do qrels and run use the same query ids?", file, len(qrels))
+		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Missing: plain(res.Missing), Unjudged: plain(res.Unjudged), Judged: res.Means[len(c.parsed)]}
+		for _, f := range res.Findings {
+			if !c.saidElsewhere(f) {
+				r.Remarks = append(r.Remarks, f.Text)
+			}
 		}
-		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Judged: math.NaN(), Missing: plain(res.Missing), Unjudged: plain(res.Unjudged)}
-		if judged >= 0 {
-			r.Judged = res.Means[judged]
-		}
-		if slices.ContainsFunc(res.TieDependent, func(n int) bool { return n > 0 }) {
+		if slices.ContainsFunc(res.TieDependent[:len(c.parsed)], func(n int) bool { return n > 0 }) {
 			for _, rule := range otherRules {
 				if rule == c.rule {
 					continue
 				}
-				e := ir.Evaluator{Measures: c.parsed, Ties: rule, Depth: c.depth}
-				res, err := e.Run(qrels, run)
+				other, err := c.stream(ctx, src, qrels, rule, c.parsed)
 				if err != nil {
-					return in, nil, fmt.Errorf("%s: %w", file, err)
+					return in, nil, err
 				}
-				r.Other = append(r.Other, analysis.TieValues{Ties: rule.String(), Values: columns(res, len(c.parsed))})
+				r.Other = append(r.Other, analysis.TieValues{Ties: rule.String(), Values: columns(other, len(c.parsed))})
 			}
 		}
 		in.Runs = append(in.Runs, r)
-		tags = append(tags, run.Tag)
+		tags = append(tags, res.Tag)
 		if c.agreement {
+			run, _, err := src.Run()
+			if err != nil {
+				return in, nil, err
+			}
 			rankings = append(rankings, c.lists(qrels, run))
 		}
 	}
@@ -361,6 +357,26 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 		in.Runs[i].Name = name
 	}
 	return in, rankings, nil
+}
+
+// stream evaluates one run under one rule. All judged queries count.
+func (c *comparer) stream(ctx context.Context, src ir.Source, qrels ir.Qrels, rule ir.Ties, measures []ir.Measure) (*ir.RunResult, error) {
+	meter := c.a.ui.Meter(filepath.Base(src.Name))
+	defer meter.Close()
+	src.Progress = meter.Set
+	return (&ir.Evaluator{Measures: measures, Ties: rule, Depth: c.depth}).Stream(ctx, qrels, src)
+}
+
+// saidElsewhere tells whether the comparison itself says what a finding says,
+// or nobody asked.
+func (c *comparer) saidElsewhere(f ir.Finding) bool {
+	switch f.Kind {
+	case "missing-query", "unjudged-query", "scattered-queries":
+		return true
+	case "shallow-run": // of the measure that only tells whether to compare
+		return strings.Contains(f.Text, "Judged@10") && !slices.ContainsFunc(c.parsed, func(m ir.Measure) bool { return m.String() == "Judged@10" })
+	}
+	return false
 }
 
 // columns turns values by query into values by measure.

@@ -27,6 +27,7 @@ type CompareInput struct {
 	Queries  []string // all judged queries; what follows is in their order
 	Runs     []CompareRun
 	Group    []string // of each query, "" where it has none; nil without groups
+	Remarks  []string // what is odd about the judgments, a sentence each
 }
 
 // CompareRun is what one run gave.
@@ -40,6 +41,8 @@ type CompareRun struct {
 	// Other holds the values under other rules for equal scores, by rule, for
 	// runs in which they matter.
 	Other []TieValues
+	// Remarks say what is odd about its file, a sentence each.
+	Remarks []string
 	// Judged is the mean share of the first ten hits that were judged; NaN
 	// where nobody counted.
 	Judged float64
@@ -199,6 +202,7 @@ func (n *Float) UnmarshalJSON(b []byte) error {
 
 // Codes of notes of a comparison.
 const (
+	NoteFile           = "file"
 	NoteQueriesMissing = "missing queries"
 	NoteUnjudged       = "unjudged queries"
 	NoteHoles          = "unjudged hits"
@@ -735,7 +739,7 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 			x.out.Measure, queries(n), worst, few(skewed), skewQueries)
 	}
 	if len(off) > 0 {
-		x.note(NoteTestsDisagree, "%s: the t-test and the permutation test differ by more than a factor of %g in %s: look at the differences of single queries.",
+		x.note(NoteTestsDisagree, "%s: the t-test and the permutation test differ by more than a factor of %g in %s: look at single queries (xlrun eval -q).",
 			x.out.Measure, disagree, few(off))
 	}
 	if n >= manyQueries && different > 0 {
@@ -847,7 +851,13 @@ func (in CompareInput) notes() []Note {
 	add := func(code, format string, args ...any) {
 		out = append(out, Note{Code: code, Text: fmt.Sprintf(format, args...), Warning: true})
 	}
+	for _, text := range in.Remarks {
+		add(NoteFile, "judgments: %s", text)
+	}
 	for _, r := range in.Runs {
+		for _, text := range r.Remarks {
+			add(NoteFile, "%s: %s", r.Name, text)
+		}
 		if n := len(r.Missing); n > 0 {
 			add(NoteQueriesMissing, "%s lacks %s of %s judged (%s): there it found nothing, and each counts.", r.Name, queries(n), thousands(len(in.Queries)), firstFew(r.Missing))
 		}

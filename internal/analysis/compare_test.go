@@ -170,6 +170,11 @@ func TestCompareNotes(t *testing.T) {
 	}{
 		{"clean", clean, nil},
 		{"missing", func() CompareInput { in := clean(); in.Runs[0].Missing = []string{"003"}; return in }, []string{NoteQueriesMissing}},
+		{"odd files", func() CompareInput {
+			in := clean()
+			in.Remarks, in.Runs[1].Remarks = []string{"a grade is below 0"}, []string{"a rank occurs twice"}
+			return in
+		}, []string{NoteFile}},
 		{"unjudged", func() CompareInput { in := clean(); in.Runs[0].Unjudged = []string{"x"}; return in }, []string{NoteUnjudged}},
 		{"holes", func() CompareInput {
 			in := clean()
