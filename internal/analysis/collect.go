@@ -79,7 +79,7 @@ func (c *Collector) Add(r results.Record) {
 		return
 	}
 	if math.IsNaN(r.Value) || r.Value < -1e-9 || r.Value > 1+1e-9 {
-		c.err = fmt.Errorf("analyse records: %s of query %q in cell %s is %g, want 0 to 1", r.Measure, r.QueryID, r.Cell, r.Value)
+		c.err = fmt.Errorf("analyse records: %s of query %q in cell %s is %g, want 0 to 1; choose another measure for the analysis, the records keep this one", r.Measure, r.QueryID, r.Cell, r.Value)
 		return
 	}
 	g := c.last

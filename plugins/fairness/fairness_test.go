@@ -13,7 +13,7 @@ import (
 	"github.com/xlrun/xlrun/sdk/sdktest"
 )
 
-const everything = `{"measures": ["PEER@20", "PEER(reference=True)@5", "PEER(weights={1:0.25,2:0.75})@20", "AWRF@20", "AWRF(target='uniform',distance='abs',p=0.8)@20", "LPR", "LPR@1", "LangnDCG(other=0.25)@10", "LangnDCG", "MaxR", "AlignWeak@5", "AlignStrong"]}`
+const everything = `{"measures": ["PEER@20", "PEER(reference=True)@5", "PEER(weights={1:0.25,2:0.75})@20", "AWRF@20", "AWRF(target='uniform',distance='abs',p=0.8)@20", "LPR", "LPR@1", "LangnDCG(other=0.25)@10", "LangnDCG", "MaxR", "MaxR(scaled=True)", "AlignWeak@5", "AlignStrong"]}`
 
 func TestConformance(t *testing.T) {
 	sdktest.Metric(t, Component, everything)
@@ -38,6 +38,7 @@ func TestNames(t *testing.T) {
 		"AWRF(distance='abs')@3":             "AWRF(distance='abs')@3",
 		"LangnDCG(other=0.5)":                "LangnDCG",
 		"LPR()":                              "LPR",
+		"MaxR(scaled=True)":                  "MaxR(scaled=True)",
 	} {
 		m, err := parse(text)
 		if err != nil {

@@ -18,6 +18,7 @@ type measure struct {
 	cutoff    int // 0: none
 	weights   map[int]float64
 	reference bool
+	scaled    bool
 	target    string
 	distance  string
 	p         float64
@@ -55,8 +56,12 @@ var families = []family{
 	{"LangnDCG", atOptional, []string{"other"}, func(m *measure, q *multilingual.Query) (float64, string, string) {
 		return plain(multilingual.LangNDCG(q, m.cutoff, m.other))
 	}},
-	{"MaxR", atNone, nil, func(_ *measure, q *multilingual.Query) (float64, string, string) {
-		v, complete, why := multilingual.MaxR(q)
+	{"MaxR", atNone, []string{"scaled"}, func(m *measure, q *multilingual.Query) (float64, string, string) {
+		f := multilingual.MaxR
+		if m.scaled {
+			f = multilingual.ScaledMaxR
+		}
+		v, complete, why := f(q)
 		if why == "" && !complete {
 			return v, why, noteIncomplete
 		}
@@ -93,6 +98,8 @@ func (m *measure) String() string {
 			params = append(params, "weights={"+strings.Join(w, ",")+"}")
 		case p == "reference" && m.reference:
 			params = append(params, "reference=True")
+		case p == "scaled" && m.scaled:
+			params = append(params, "scaled=True")
 		case p == "target" && m.target != multilingual.TargetPool:
 			params = append(params, "target='"+m.target+"'")
 		case p == "distance" && m.distance != multilingual.DistanceJS:
@@ -218,11 +225,15 @@ func (m *measure) set(text string) error {
 		return nil
 	}
 	switch key {
-	case "reference":
+	case "reference", "scaled":
 		if value != "True" && value != "False" {
-			return fmt.Errorf("reference must be True or False; got %s", value)
+			return fmt.Errorf("%s must be True or False; got %s", key, value)
 		}
-		m.reference = value == "True"
+		if key == "scaled" {
+			m.scaled = value == "True"
+		} else {
+			m.reference = value == "True"
+		}
 	case "target":
 		return choice(&m.target, multilingual.TargetPool, multilingual.TargetUniform)
 	case "distance":

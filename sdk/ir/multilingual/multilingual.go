@@ -46,6 +46,8 @@ const (
 	OneCandidateLang = "the pool is in one language"
 	UnknownPool      = "the languages of the pool are not known"
 	PoolSizeUnknown  = "a relevant document was not retrieved, and the size of the pool is not known"
+	PoolUnknown      = "the size of the pool is not known"
+	AllRelevant      = "every document of the pool is relevant"
 	NoWeight         = "no relevance level with a weight is judged"
 	NoTranslation    = "the query has no translation in another language"
 	TooFewDocuments  = "there are fewer than two documents to compare"

@@ -293,6 +293,25 @@ func TestParallel(t *testing.T) {
 	if v, complete, _ := MaxR(q); complete || v != 3 {
 		t.Errorf("%v %t", v, complete)
 	}
+	if v, complete, _ := ScaledMaxR(q); complete || v != 0 {
+		t.Errorf("scaled: %v %t", v, complete)
+	}
+	if v, complete, _ := ScaledMaxR(mixed("deu1 eng1", "eng1 deu1")); !complete || v != 1 {
+		t.Errorf("scaled: %v %t", v, complete)
+	}
+	if v, _, _ := ScaledMaxR(mixed("deu1 eng2 eng3 eng1", "eng1 deu1")); v != .5 {
+		t.Errorf("scaled, fourth of eight: %v", v)
+	}
+	whole := mixed("deu1 eng1", "eng1 deu1")
+	whole.Candidates = map[string]int{"eng": 1, "deu": 1}
+	if _, _, why := ScaledMaxR(whole); why != AllRelevant {
+		t.Errorf("got %q", why)
+	}
+	if whole.Candidates = nil; true {
+		if _, _, why := ScaledMaxR(whole); why != PoolUnknown {
+			t.Errorf("got %q", why)
+		}
+	}
 	if q.Candidates = nil; true {
 		if _, _, why := MaxR(q); why != PoolSizeUnknown {
 			t.Errorf("got %q", why)

@@ -105,14 +105,41 @@ func MaxR(q *Query) (value float64, complete bool, why string) {
 			}
 		}
 	}
-	pool := 0
-	for _, n := range q.Candidates {
-		pool += n
-	}
+	pool := q.pool()
 	if pool == 0 {
 		return 0, false, PoolSizeUnknown
 	}
 	return math.Log2(float64(max(pool, len(q.Ranking)))), false, ""
+}
+
+// ScaledMaxR is MaxR between its bounds, so that higher is better: 1 where the
+// R relevant documents are the first R of the pool's M documents, 0 where the
+// last of the pool is relevant, and between them 1 − log(rank/R)/log(M/R). It
+// needs the size of the pool, and is not defined where all of it is relevant.
+func ScaledMaxR(q *Query) (value float64, complete bool, why string) {
+	log, complete, why := MaxR(q)
+	if why != "" {
+		return 0, false, why
+	}
+	_, relevant, _ := q.relevant()
+	pool := q.pool()
+	switch {
+	case pool == 0:
+		return 0, false, PoolUnknown
+	case pool <= relevant:
+		return 0, false, AllRelevant
+	}
+	best := math.Log2(float64(relevant))
+	return min(1, max(0, 1-(log-best)/(math.Log2(float64(pool))-best))), complete, ""
+}
+
+// pool is how many documents were searched; 0: not known.
+func (q *Query) pool() int {
+	n := 0
+	for _, k := range q.Candidates {
+		n += k
+	}
+	return n
 }
 
 // AlignStrong is average precision over the pool of all languages, in which
