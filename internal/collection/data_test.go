@@ -159,3 +159,33 @@ func TestTatoebaIsFeasible(t *testing.T) {
 		}
 	}
 }
+
+// TestMixedPoolsOfRealData: SIB-200 is parallel, so that five languages offer
+// the same passages at every size.
+func TestMixedPoolsOfRealData(t *testing.T) {
+	languages := []string{"deu_Latn", "eng_Latn", "isl_Latn", "spa_Latn", "swh_Latn"}
+	test := inspected(t, sib.Component, map[string]any{"path": filepath.Join(shared(t), "data", "sib200"), "split": "test", "languages": languages})
+	texts, corpus := TextsOf(test), JoinLanguages(languages)
+	var last *Pool
+	for _, size := range []int{200, 500, 1000, 0} {
+		p, err := SelectPool(texts, PoolParams{QueryLanguage: "swh_Latn", CorpusLanguage: corpus, Size: size, Queries: 40, Seed: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := size
+		if size == 0 {
+			want = 5 * 204
+		}
+		if len(p.DocRows) != want || p.Relevant != 200 || p.Uneven != 0 || p.Unmatched != 0 || p.PartlyGold != 0 || p.Unjudged != 0 {
+			t.Errorf("size %d: %d candidates, %+v", size, len(p.DocRows), *p)
+		}
+		if last != nil {
+			for _, d := range last.DocRows {
+				if _, found := slices.BinarySearch(p.DocRows, d); !found {
+					t.Fatalf("document %d is in the smaller pool only", d)
+				}
+			}
+		}
+		last = p
+	}
+}
