@@ -325,7 +325,7 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 		if err != nil {
 			return in, nil, err
 		}
-		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Missing: plain(res.Missing), Unjudged: plain(res.Unjudged), Judged: res.Means[len(c.parsed)]}
+		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Missing: plain(res.Missing), Unjudged: plain(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
 		for _, f := range res.Findings {
 			if !c.saidElsewhere(f) {
 				r.Remarks = append(r.Remarks, f.Text)
@@ -377,6 +377,18 @@ func (c *comparer) saidElsewhere(f ir.Finding) bool {
 		return strings.Contains(f.Text, "Judged@10") && !slices.ContainsFunc(c.parsed, func(m ir.Measure) bool { return m.String() == "Judged@10" })
 	}
 	return false
+}
+
+// judgedShare is the mean of a measure over the queries that the run has.
+func judgedShare(res *ir.RunResult, m int) float64 {
+	sum, n := 0.0, 0
+	for q, id := range res.Queries {
+		if _, missing := slices.BinarySearch(res.Missing, id); !missing {
+			sum += res.PerQuery[q].Values[m]
+			n++
+		}
+	}
+	return sum / float64(n)
 }
 
 // columns turns values by query into values by measure.

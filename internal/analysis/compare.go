@@ -38,9 +38,11 @@ type CompareRun struct {
 	// stands in Missing.
 	Values            [][]float64
 	Missing, Unjudged []string
-	// Other holds the values under other rules for equal scores, by rule, for
-	// runs in which they matter.
-	Other []TieValues
+	// TieDependent counts the queries whose value depends on the rule for equal
+	// scores, by measure; nil where nobody counted. Other holds the values under
+	// other rules, for runs in which they matter.
+	TieDependent []int
+	Other        []TieValues
 	// Remarks say what is odd about its file, a sentence each.
 	Remarks []string
 	// Judged is the mean share of the first ten hits that were judged; NaN
@@ -124,6 +126,9 @@ type ComparedMean struct {
 	SD      Float  `json:"sd"`
 	Letters string `json:"letters,omitempty"` // runs with a common letter cannot be told apart
 	Best    bool   `json:"best"`              // cannot be told from the one with the best mean, or is it
+	// TieDependent is the number of queries whose value depends on the rule for
+	// equal scores.
+	TieDependent int `json:"tie_dependent"`
 }
 
 // ComparedPair is the difference of run A and run B: A minus B. Intervals are
@@ -282,6 +287,9 @@ func (in CompareInput) check(opt CompareOptions) error {
 		return fmt.Errorf("want a group for each of %d queries, got %d", len(in.Queries), len(in.Group))
 	}
 	for _, r := range in.Runs {
+		if r.TieDependent != nil && len(r.TieDependent) != len(in.Measures) {
+			return fmt.Errorf("run %s: want counts for %d measures, got %d", r.Name, len(in.Measures), len(r.TieDependent))
+		}
 		for _, values := range append([]TieValues{{Values: r.Values}}, r.Other...) {
 			if len(values.Values) != len(in.Measures) {
 				return fmt.Errorf("run %s: want the values of %d measures, got %d", r.Name, len(in.Measures), len(values.Values))
@@ -325,7 +333,7 @@ func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (
 	for _, r := range x.order {
 		one := stats.PairedT(values[r], opt.Level)
 		x.out.Systems = append(x.out.Systems, ComparedMean{
-			Run: in.Runs[r].Name, Mean: Float(x.means[r]), Low: Float(one.Low), High: Float(one.High), SD: Float(one.SD),
+			Run: in.Runs[r].Name, Mean: Float(x.means[r]), Low: Float(one.Low), High: Float(one.High), SD: Float(one.SD), TieDependent: in.Runs[r].dependent(m),
 		})
 	}
 	x.pair(opt.Baseline)
@@ -835,6 +843,14 @@ func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
 	}
 }
 
+// dependent returns how many queries depend on the rule for equal scores.
+func (r CompareRun) dependent(m int) int {
+	if r.TieDependent == nil {
+		return 0
+	}
+	return r.TieDependent[m]
+}
+
 // under returns the values of a measure with equal scores ordered by a rule.
 func (r CompareRun) under(rule string, m int) []float64 {
 	for _, o := range r.Other {
@@ -975,6 +991,26 @@ func firstFew(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// tieWords says what hangs on the rule for equal scores.
+func (in CompareInput) tieWords(c *Comparison) string {
+	most, turns := 0, false
+	for m := range in.Measures {
+		for _, r := range in.Runs {
+			most = max(most, r.dependent(m))
+		}
+	}
+	for _, n := range c.Notes {
+		turns = turns || n.Code == NoteTieOrder
+	}
+	switch {
+	case most == 0:
+		return ""
+	case turns:
+		return fmt.Sprintf(" (it decides the value of up to %s of a run, and verdicts)", queries(most))
+	}
+	return fmt.Sprintf(" (it decides the value of up to %s of a run, but no verdict)", queries(most))
+}
+
 // method says in two lines how it was decided and what it is about.
 func (in CompareInput) method(c *Comparison, opt CompareOptions) []string {
 	family := fmt.Sprintf("over the %s of each measure", count(len(c.Measures[0].Pairs), "pair"))
@@ -1002,7 +1038,7 @@ func (in CompareInput) method(c *Comparison, opt CompareOptions) []string {
 		queries(c.Queries), strconv.FormatFloat(opt.alpha(), 'g', 6, 64), correction, strconv.FormatFloat(100*opt.Level, 'g', 6, 64), check)
 	second := "All judged queries count, also those that a run lacks"
 	if opt.Ties != "" {
-		second += "; ties: " + opt.Ties
+		second += "; ties: " + opt.Ties + in.tieWords(c)
 	}
 	second += ". The verdicts are about these checkpoints and queries like these: a run stands for itself, not for how it was trained, whose repetition (seeds) is not in it."
 	return []string{first, second}

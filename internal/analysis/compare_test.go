@@ -231,6 +231,28 @@ func TestCompareNotes(t *testing.T) {
 	}
 }
 
+// How much hangs on the rule for equal scores is said in any case.
+func TestCompareTies(t *testing.T) {
+	for _, c := range []struct {
+		other []float64
+		want  string
+	}{
+		{noisy(80, .3, .05, 2), "ties: trec10 (it decides the value of up to 12 queries of a run, and verdicts)."},
+		{noisy(80, .49, .05, 2), "ties: trec10 (it decides the value of up to 12 queries of a run, but no verdict)."},
+	} {
+		in := compareInput(noisy(80, .3, .05, 1), noisy(80, .5, .05, 2))
+		in.Runs[0].TieDependent = []int{1}
+		in.Runs[1].TieDependent, in.Runs[1].Other = []int{12}, []TieValues{{Ties: "trec9", Values: [][]float64{c.other}}}
+		got := mustCompare(t, in, compareOptions())
+		if !strings.Contains(got.Method[1], c.want) {
+			t.Errorf("method: %s\nwant %s", got.Method[1], c.want)
+		}
+		if s := got.Measures[0].Systems[0]; s.Run != "b" || s.TieDependent != 12 {
+			t.Errorf("best: %+v", s)
+		}
+	}
+}
+
 // The two tests are held against one another no closer than draws allow.
 func TestTestsDisagree(t *testing.T) {
 	for _, c := range []struct {
