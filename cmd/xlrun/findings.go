@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 	"github.com/xlrun/xlrun/internal/runner"
 	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/internal/workflow"
+	"github.com/xlrun/xlrun/sdk/ir"
 )
 
 // design says in the analysis's words what the plan knows.
@@ -177,9 +179,10 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		{Name: "claims.json", Value: "the claims with their verdicts"},
 		{Name: "runs/", Value: "the ranking of each cell, in TREC's format"},
 		{Name: "figures/", Value: "each figure as SVG, PDF, Vega-Lite and CSV"},
-		{Name: "tables/", Value: "each table as CSV and LaTeX"},
+		{Name: "tables/", Value: "each table as CSV, LaTeX and Markdown"},
 		{Name: "journal.parquet", Value: "when and where each step ran, and for how long"},
 	}}
+	st.Conventions = conventions(p)
 	st.Results = "sha256:" + filepath.Base(in.Records) // a blob is named by its digest
 	st.Software = []report.Fact{{Name: "xlrun", Value: workflow.Version}}
 	for _, s := range p.Steps {
@@ -232,6 +235,33 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 		m.Name = strings.TrimPrefix(m.Name, "mixture.")
 	}
 	return st
+}
+
+// conventions says how the metric "ir" orders equal scores, which decides its
+// values where there are some; empty where another computes them, or several do
+// so in different ways.
+func conventions(p *study.Plan) string {
+	ties := ""
+	for _, s := range p.Steps {
+		if s.Stage != study.StageMeasure || s.Component == nil {
+			continue
+		}
+		var c struct{ Ties string }
+		if s.Component.Name != "ir" || json.Unmarshal(s.Config, &c) != nil {
+			return ""
+		}
+		own := cmp.Or(c.Ties, ir.Trec10.String())
+		if ties != "" && ties != own {
+			return ""
+		}
+		ties = own
+	}
+	return map[string]string{
+		ir.Trec10.String():   "Equal scores are ordered as by trec_eval 10.",
+		ir.Trec9.String():    "Scores are compared with 32 bits and equal ones ordered as by trec_eval 9.",
+		ir.Rank.String():     "Documents are taken in the order of the rankings.",
+		ir.Expected.String(): "Where scores are equal, values are means over all orders.",
+	}[ties]
 }
 
 // variables lists what a reader must give to run the study again: a value for

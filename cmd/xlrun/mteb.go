@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -119,9 +118,9 @@ func (a *app) importMTEB(dir string, o importOptions) int {
 		return exitFailed
 	}
 	if o.format == "table" {
-		text := fmt.Sprintf("Read %d scores of %d models on %d tasks from %d files", len(rows), distinct(rows, func(s results.Score) string { return s.Model + "\x00" + s.Revision }), distinct(rows, func(s results.Score) string { return s.Task }), len(archive.Results))
+		text := fmt.Sprintf("Scores read: %d. Models: %d, tasks: %d, files: %d", len(rows), distinct(rows, func(s results.Score) string { return s.Model + "\x00" + s.Revision }), distinct(rows, func(s results.Score) string { return s.Task }), len(archive.Results))
 		if unnamed > 0 {
-			text += fmt.Sprintf("; %d of them by measures that ir_measures has no name for", unnamed)
+			text += fmt.Sprintf(". Scores by measures that ir_measures has no name for, kept under their own: %d", unnamed)
 		}
 		_, _ = fmt.Fprintf(a.stdout, "\n%s.\n", text)
 		if o.out != "" {
@@ -306,8 +305,9 @@ func paperOfScores(t *analysis.ScoreTable) report.Paper {
 
 var exportVerb = &verb{
 	name: "export", args: "mteb WORKFLOW|DIR", short: "write the results of a study for others' tools",
-	long: `Writes OUT/SYSTEM/RETRIEVAL.json in the format of MTEB's results: the mean of each
-measure by language of the queries, draws averaged. DIR is a directory of results,
+	long: `Writes OUT/SYSTEM/REVISION/RETRIEVAL.json in the format of MTEB's results, with a
+model_meta.json beside: the mean of each measure by language of the queries, draws
+averaged. REVISION is the beginning of the digest of the records. DIR is a directory of results,
 such as .xlrun/quickstart/latest. xlrun import mteb OUT reads it again.
 
 MTEB's files hold means only and say nothing of pools: records.parquet has all.`,
@@ -364,13 +364,22 @@ func exportMTEB(dir, out string) (files int, left []string, err error) {
 			main[x.Retrieval] = x.Measure
 		}
 	}
-	all := mtebResults(rows, main, "xlrun:"+string(cas.Sum(b)))
+	digest := cas.Sum(b)
+	all := mtebResults(rows, main, "xlrun:"+string(digest))
 	for _, r := range all {
+		dir := filepath.Join(out, plainName(r.Model), digest.Hex()[:12])
+		meta, err := json.MarshalIndent(map[string]any{"name": r.Model, "revision": digest.Hex()[:12]}, "", "  ")
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := writeFile(filepath.Join(dir, "model_meta.json"), append(meta, '\n')); err != nil {
+			return 0, nil, err
+		}
 		text, err := r.Encode()
 		if err != nil {
 			return 0, nil, err
 		}
-		if err := writeFile(filepath.Join(out, filepath.FromSlash(path.Join(plainName(r.Model), plainName(r.Task)+".json"))), text); err != nil {
+		if err := writeFile(filepath.Join(dir, plainName(r.Task)+".json"), text); err != nil {
 			return 0, nil, err
 		}
 	}

@@ -54,7 +54,10 @@ func (c *Collector) Analyse() (*Summary, error) {
 		}
 		for _, g := range parts[a.Name] {
 			s := g.summarise()
-			s.PoolCurves = curves[g.name]
+			if x := curves[g.name]; x != nil {
+				x.complete(g)
+				s.PoolCurves = x
+			}
 			for i := range s.Notes {
 				if s.Notes[i].Warning {
 					for _, cl := range out.Claims {

@@ -82,8 +82,10 @@ func (g *grid) poolCurves() *PoolCurves {
 	at := map[string]int{}
 	for _, s := range g.systemsOf() {
 		pool := s.runs[0].pool
-		if pool == 0 {
-			continue // one number of candidates in all
+		if pool == 0 { // one number of candidates in all
+			for _, m := range s.byLang {
+				pool = max(pool, m.pool)
+			}
 		}
 		name := strings.TrimSuffix(s.name, fmt.Sprintf(" candidates=%d", pool))
 		i, ok := at[name]
@@ -92,35 +94,67 @@ func (g *grid) poolCurves() *PoolCurves {
 			at[name] = i
 			out.Systems = append(out.Systems, PoolCurve{System: name})
 		}
-		p := PoolCurvePoint{Pool: pool, PerLanguage: make([]float64, len(langs))}
-		missing := false
-		for l := range langs {
-			missing = missing || !s.byLang[l].ok
-			p.PerLanguage[l] = s.byLang[l].mean
-		}
-		if missing {
+		p, ok := g.poolPoint(s, langs, pool)
+		if !ok {
 			if !slices.Contains(out.Left, pool) {
 				out.Left = append(out.Left, pool)
 			}
 			continue
 		}
-		e := g.meanOfSystem(s, langs)
-		p.Mean, p.Low, p.High = e.Value, e.Value, e.Value
-		if e.OK {
-			p.Low, p.High = e.Low, e.High
-		}
 		out.Systems[i].Points = append(out.Systems[i].Points, p)
 	}
 	slices.Sort(out.Left)
-	out.Systems = slices.DeleteFunc(out.Systems, func(c PoolCurve) bool { return len(c.Points) < 2 })
+	out.Systems = slices.DeleteFunc(out.Systems, func(c PoolCurve) bool { return len(c.Points) == 0 })
 	if len(out.Systems) == 0 {
 		return nil
 	}
-	for i := range out.Systems {
-		out.Systems[i].fit()
-	}
-	out.Sentence = out.say(g.analysis.Measure)
 	return out
+}
+
+// poolPoint is a system's mean over languages; not ok where one is missing.
+func (g *grid) poolPoint(s *system, langs []int, pool int) (PoolCurvePoint, bool) {
+	p := PoolCurvePoint{Pool: pool, PerLanguage: make([]float64, len(langs))}
+	for i, l := range langs {
+		if !s.byLang[l].ok {
+			return p, false
+		}
+		p.PerLanguage[i] = s.byLang[l].mean
+	}
+	e := g.meanOfSystem(s, langs)
+	p.Mean, p.Low, p.High = e.Value, e.Value, e.Value
+	if e.OK {
+		p.Low, p.High = max(0, e.Low), min(1, e.High)
+	}
+	return p, true
+}
+
+// complete adds what was measured with all candidates, in the grid of the
+// analysis itself, and finishes the curves.
+func (s *PoolCurves) complete(g *grid) {
+	var langs []int
+	for _, code := range s.Languages {
+		if l := slices.Index(g.langs, code); l >= 0 {
+			langs = append(langs, l)
+		}
+	}
+	for _, x := range g.systemsOf() {
+		i := slices.IndexFunc(s.Systems, func(c PoolCurve) bool { return c.System == x.name })
+		if i < 0 || len(langs) != len(s.Languages) {
+			continue
+		}
+		pool := x.byLang[langs[0]].pool
+		if slices.ContainsFunc(langs, func(l int) bool { return x.byLang[l].pool != pool }) ||
+			slices.ContainsFunc(s.Systems[i].Points, func(p PoolCurvePoint) bool { return p.Pool == pool }) {
+			continue
+		}
+		if p, ok := g.poolPoint(x, langs, pool); ok {
+			s.Systems[i].Points = append(s.Systems[i].Points, p)
+		}
+	}
+	for i := range s.Systems {
+		s.Systems[i].fit()
+	}
+	s.Sentence = s.say(g.analysis.Measure)
 }
 
 // fit sorts the points and sets the slope.
@@ -152,9 +186,15 @@ func (s *PoolCurves) say(measure string) string {
 		if v > 0 {
 			verb = "gains"
 		}
+		if len(c.Points) < 2 {
+			continue
+		}
 		first, last := c.Points[0], c.Points[len(c.Points)-1]
 		parts = append(parts, fmt.Sprintf("%s %s %s points of %s (from %s with %s to %s with %s)", c.System, verb, decimal(100*math.Abs(v), 1), measure,
 			decimal(first.Mean, 3), thousands(first.Pool), decimal(last.Mean, 3), thousands(last.Pool)))
+	}
+	if len(parts) == 0 {
+		return ""
 	}
 	if n := len(parts); n > most {
 		parts = append(parts[:most], fmt.Sprintf("%d more stand in the table", n-most))

@@ -168,7 +168,7 @@ func scoreTable(rows []results.Score, opt ScoreOptions, name func(results.Score)
 			}
 		}
 		slices.Sort(known)
-		return nil, fmt.Errorf("no score is of %s.%s It has %s", t.Measure, near(t.Measure, known), strings.Join(known, ", "))
+		return nil, fmt.Errorf("no score is by %s.%s There are scores by %s", t.Measure, near(t.Measure, known), strings.Join(known, ", "))
 	}
 	add := func(code string, warning bool, format string, args ...any) {
 		t.Notes = append(t.Notes, Note{Code: code, Warning: warning, Text: fmt.Sprintf(format, args...)})

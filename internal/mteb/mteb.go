@@ -117,6 +117,9 @@ const maxFile = 256 << 20
 // model, and LANGUAGE/TASK_SYSTEM.json as in the WebFAQ repository. Files that
 // are no results are listed, not dropped.
 func Load(dir string) (*Archive, error) {
+	if _, err := os.Stat(dir); err != nil {
+		return nil, fmt.Errorf("read results: %w", err)
+	}
 	out := &Archive{}
 	names := map[string]modelMeta{}
 	var files []string

@@ -37,6 +37,10 @@ func (p *page) systems(s *section, d *drawing, add func(table) named) {
 func (d *drawing) paper() Paper {
 	x := d.a.Systems
 	p := Paper{Measure: d.a.Measure, Baseline: x.Baseline}
+	shapes := slices.ContainsFunc(x.Systems, func(s analysis.System) bool { return s.Against != nil && s.Against.With != x.Baseline })
+	if shapes {
+		p.Baseline = d.a.Baseline
+	}
 	codes := slices.Clone(x.Languages)
 	codes = append(codes, x.Partial...)
 	for _, c := range codes {
@@ -48,13 +52,13 @@ func (d *drawing) paper() Paper {
 		if s.Mean.OK {
 			r.Mean.Half = (s.Mean.High - s.Mean.Low) / 2
 		}
-		if g := s.Against; g != nil && g.With == x.Baseline && g.Gain.OK {
+		if g := s.Against; g != nil && g.Gain.OK {
 			r.Gain = &PaperGain{g.Gain.Value, g.Gain.Low, g.Gain.High}
 		}
 		for _, l := range s.PerLanguage {
 			i := slices.Index(codes, l.Code)
 			v := PaperValue{OK: true, Value: l.Mean, Half: l.Half}
-			if t := l.Test; t != nil && t.OK && s.Against != nil && s.Against.With == x.Baseline {
+			if t := l.Test; t != nil && t.OK {
 				v.Marked = t.PHolm < 1-x.Level
 			}
 			r.Values[i] = v
@@ -73,6 +77,9 @@ func (d *drawing) paper() Paper {
 	note("%s.", text)
 	if d.study.Conventions != "" {
 		note("%s", d.study.Conventions)
+	}
+	if shapes {
+		note("Each system is compared with the one of %s that has its shape.", p.Baseline)
 	}
 	if p.marked() {
 		note("Tests within a language: paired t on the differences of queries, Holm over systems, 5 %%.")

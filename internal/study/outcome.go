@@ -222,7 +222,7 @@ func (b *builder) results() {
 	report := b.step(Step{
 		Stage: StageReport, Label: "report", Weight: 20,
 		Inputs: []Input{{"summary", analyse, "summary"}, {"records", collect, "records"}},
-	}, map[string]any{"name": b.plan.Name, "renderer": b.opts.Report, "components": b.componentsUsed(), "warnings": b.warningTexts()})
+	}, map[string]any{"name": b.plan.Name, "renderer": b.opts.Report, "components": b.componentsUsed(), "metrics": b.metricConfigs(), "warnings": b.warningTexts()})
 	b.plan.Collect, b.plan.Analyse, b.plan.Report = collect, analyse, report
 }
 
@@ -276,6 +276,19 @@ func (b *builder) componentsUsed() []any {
 		c := s.Component
 		k := fmt.Sprintf("%s %s r%d %s", c.Kind, c.Name, c.Revision, c.Tree)
 		if !seen[k] {
+			seen[k] = true
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// metricConfigs lists the settings of the metrics, of which the report says some.
+func (b *builder) metricConfigs() []any {
+	seen := map[string]bool{}
+	var out []any
+	for _, s := range b.plan.Steps {
+		if k := string(s.Config); s.Stage == StageMeasure && !seen[k] {
 			seen[k] = true
 			out = append(out, k)
 		}
