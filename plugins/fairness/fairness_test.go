@@ -196,3 +196,20 @@ func TestEvaluateSet(t *testing.T) {
 		t.Errorf("%v %v", alone, err)
 	}
 }
+
+// What is parsed is printed, and what is printed is parsed, to the same.
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"PEER@20", "PEER(weights={1:0.25,2:0.75}, reference=True)@5", "AWRF(target='uniform',distance=\"abs\",p=1e-3)@1", "MaxR(scaled=True)", "LPR()@1", "LangnDCG(other=0)", "(", "@", "PEER(weights={)@1", "LPR@1@1", "MRC @\t7", "LPR(\xff)"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := parse(s)
+		if err != nil {
+			return
+		}
+		again, err := parse(m.String())
+		if err != nil || again.String() != m.String() {
+			t.Errorf("%q prints as %q, which is %v %v", s, m, again, err)
+		}
+	})
+}

@@ -42,7 +42,7 @@ const (
 	NoQueryLanguage  = "the language of the query is not known"
 	NoDocLanguage    = "the language of a document is not known"
 	NothingRanked    = "nothing was retrieved"
-	NoneRetrieved    = "no relevant document was retrieved"
+	NoneRetrieved    = "no relevant document is among those looked at"
 	OneCandidateLang = "the pool is in one language"
 	UnknownPool      = "the languages of the pool are not known"
 	PoolSizeUnknown  = "a relevant document was not retrieved, and the size of the pool is not known"
