@@ -133,8 +133,10 @@ func TestJudgmentsOfAMixedPool(t *testing.T) {
 	c := &Texts{
 		Queries: []TextKey{{ID: "q", Language: "isl", Hash: 1}},
 		Documents: []TextKey{
-			{ID: "e1", Language: "eng", Group: "g", Hash: 2}, {ID: "e2", Language: "eng", Group: "g", Hash: 3},
-			{ID: "d1", Language: "deu", Group: "g", Hash: 4}, {ID: "d2", Language: "deu", Hash: 5},
+			{ID: "e1", Language: "eng", Group: "g", Hash: 2},
+			{ID: "e2", Language: "eng", Group: "g", Hash: 3},
+			{ID: "d1", Language: "deu", Group: "g", Hash: 4},
+			{ID: "d2", Language: "deu", Hash: 5},
 		},
 		Qrels: []sdk.Qrel{{Query: "q", Document: "e1", Relevance: 2}, {Query: "q", Document: "d2", Relevance: 0}},
 	}
