@@ -90,8 +90,37 @@ retrieval "at_hand" {
   depth   = 20
 }
 
+# What the vectors find and what BM25 finds, by reciprocal ranks.
+retrieval "dense" {
+  task    = task.to_english
+  encoder = encoder.vectors
+  index   = index.exact
+  metric  = metric.quality
+  depth   = 20
+}
+
+retrieval "lexical" {
+  task   = task.to_english
+  run    = run.bm25
+  metric = metric.quality
+  depth  = 20
+}
+
+fuse "hybrid" {
+  of     = [retrieval.dense, retrieval.lexical]
+  method = "rrf"
+  metric = metric.quality
+  depth  = 20
+}
+
 analysis "systems" {
   of       = retrieval.at_hand
+  measure  = "nDCG@10"
+  baseline = run.bm25
+}
+
+analysis "fused" {
+  of       = fuse.hybrid
   measure  = "nDCG@10"
   baseline = run.bm25
 }

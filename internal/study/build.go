@@ -124,6 +124,7 @@ type builder struct {
 	pools                map[*instance][]*Step
 	runs                 map[*instance]*existing
 	cells                map[*instance]*Cell // of retrievals
+	beside               map[besides]bool    // parts of fusions that have their cell
 	files                map[string]*RunFile // by path; nil: unusable, and reported
 }
 
@@ -131,7 +132,7 @@ func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog,
 	return &builder{
 		ctx: ctx, w: w, g: g, cat: cat, opts: opts, plan: &Plan{}, steps: map[cas.Digest]*Step{},
 		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
-		runs: map[*instance]*existing{}, cells: map[*instance]*Cell{}, files: map[string]*RunFile{},
+		runs: map[*instance]*existing{}, cells: map[*instance]*Cell{}, beside: map[besides]bool{}, files: map[string]*RunFile{},
 		configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
 		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
 		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, choices: map[cas.Digest]*chosen{}, drawn: map[string]map[string]string{},
@@ -192,8 +193,11 @@ func (b *builder) build(full *grid) {
 	}
 	for _, blk := range b.w.Blocks {
 		count(blk)
-		if blk.Type == "retrieval" || blk.Type == "fuse" {
+		switch blk.Type {
+		case "retrieval":
 			b.plan.FullCells += len(full.instances(blk))
+		case "fuse":
+			b.plan.FullCells += fusedCells(full.instances(blk))
 		}
 	}
 	// Every argument of every instance is evaluated before anything is looked

@@ -15,6 +15,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/xlrun/xlrun/internal/collection"
+	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/sdk"
 )
 
@@ -238,7 +239,55 @@ func (b *builder) fusion(in *instance) (f Fusion, depth int, ok bool) {
 	return f, depth, !h.diags.HasErrors() && !b.failed(in)
 }
 
-// fuse makes the cell of a fuse instance.
+// besides is a part of a fuse that stands beside it in its records: the
+// instances of what ranks, of the index and of the task.
+type besides struct {
+	fuse                *workflow.Block
+	system, index, task *instance
+	metric              *instance
+}
+
+func besidesOf(in, part *instance) besides {
+	k := besides{fuse: in.block, task: part.refs["task"][0], metric: in.refs["metric"][0]}
+	if r := part.refs["run"]; len(r) > 0 {
+		k.system = r[0]
+		return k
+	}
+	k.system, k.index = part.refs["encoder"][0], part.refs["index"][0]
+	return k
+}
+
+// systemsOf lists the encoders, or the runs, that a retrieval or the parts of
+// a fuse take.
+func systemsOf(blk *workflow.Block, kind string) []*workflow.Block {
+	if blk.Type == "fuse" {
+		var out []*workflow.Block
+		if r := blk.Refs["of"]; r != nil {
+			for _, part := range r.AllTargets() {
+				out = append(out, systemsOf(part, kind)...)
+			}
+		}
+		return out
+	}
+	if r := blk.Refs[kind]; r != nil {
+		return r.AllTargets()
+	}
+	return nil
+}
+
+// fusedCells counts the cells of a fuse: its instances, and each part once.
+func fusedCells(list []*instance) int {
+	parts := map[besides]bool{}
+	for _, in := range list {
+		for _, part := range in.refs["of"] {
+			parts[besidesOf(in, part)] = true
+		}
+	}
+	return len(list) + len(parts)
+}
+
+// fuse makes the cell of a fuse instance, and those of its parts beside it:
+// what a fusion is worth shows against them. They compute nothing new.
 func (b *builder) fuse(in *instance) {
 	f, depth, ok := b.fusion(in)
 	if !ok {
@@ -280,6 +329,16 @@ func (b *builder) fuse(in *instance) {
 				after = append(after, s)
 			}
 		}
+	}
+	for i, r := range in.refs["of"] {
+		k, part := besidesOf(in, r), *parts[i]
+		if b.beside[k] {
+			continue
+		}
+		b.beside[k] = true
+		runs := part.Runs
+		part.Retrieval, part.Metric, part.Runs = in.block.Name, met.block.Name, nil
+		b.measured(in, &part, met, pools, runs[0].Measure.After, in.block.Name+" "+part.Encoder+" "+part.QueryLanguage, func(i int, _ *Step, _ string) *Step { return runs[i].Search })
 	}
 	label := strings.Replace(in.label(b.g), in.block.Name, name, 1) + " " + first.QueryLanguage
 	b.measured(in, cell, met, pools, after, label, func(i int, pool *Step, label string) *Step {

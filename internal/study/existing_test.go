@@ -74,6 +74,7 @@ analysis "a" {
 analysis "b" {
   of      = fuse.hybrid
   measure = "nDCG@10"
+  baseline = run.bm25
 }
 `
 
@@ -128,7 +129,7 @@ func TestAtHandCounts(t *testing.T) {
 	if d := cmp.Diff(steps, count(p)); d != "" {
 		t.Errorf("steps (-want +got):\n%s", d)
 	}
-	if p.FullCells != 14+2+14 || len(p.Cells) != p.FullCells {
+	if p.FullCells != 14+2+14+14 || len(p.Cells) != p.FullCells {
 		t.Errorf("%d of %d cells", len(p.Cells), p.FullCells)
 	}
 	encoders := map[string]int{}
@@ -153,6 +154,8 @@ func TestAtHandCounts(t *testing.T) {
 	}
 	wantCells := map[string]int{
 		"all plain subword": 6, "all bm25 trec": 2, "all dense trec": 6, "lexical bm25 trec": 2, "hybrid hybrid/plain fuse": 6, "hybrid hybrid/bm25 fuse": 2, "hybrid hybrid/dense fuse": 6,
+		// The parts stand beside the fusions, each once.
+		"hybrid plain subword": 6, "hybrid bm25 trec": 2, "hybrid dense trec": 6,
 	}
 	if d := cmp.Diff(wantCells, encoders); d != "" {
 		t.Errorf("cells (-want +got):\n%s", d)
@@ -226,7 +229,7 @@ func TestAtHandOnly(t *testing.T) {
 	if problems != "" {
 		t.Fatal(problems)
 	}
-	if len(p.Cells) != 3+1+3 || p.FullCells != 30 {
+	if len(p.Cells) != 3+1+3+3 || p.FullCells != 44 {
 		t.Errorf("%d of %d cells", len(p.Cells), p.FullCells)
 	}
 	known := recipes(t, full)

@@ -27,7 +27,7 @@ func (b *builder) analyses() {
 		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: canonicalMeasure(a.Measure), Range: a.Range}
 		if a.Baseline != nil {
 			out.Baseline = a.Baseline.Name
-			if r := a.Of.Refs[a.Baseline.Type]; r == nil || !slices.Contains(r.AllTargets(), a.Baseline) {
+			if !slices.Contains(systemsOf(a.Of, a.Baseline.Type), a.Baseline) {
 				b.add(errorAt(a.Ranges["baseline"], "Baseline not measured", "%s is not among the %ss of %s: add it to the list there.", a.Baseline.Address(), a.Baseline.Type, a.Of.Address()))
 			}
 		}
