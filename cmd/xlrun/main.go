@@ -36,12 +36,15 @@ type verb struct {
 	long  string
 	setup func(a *app, fs *flag.FlagSet) func(ctx context.Context, args []string) int
 	quiet bool // not listed
+	// rewrite turns arguments as they are typed for another program into ours;
+	// nil where there is no such program.
+	rewrite func(args []string, fs *flag.FlagSet) []string
 }
 
 var verbs []*verb
 
 func init() {
-	verbs = []*verb{runVerb, planVerb, validateVerb, showVerb, compareVerb, importVerb, exportVerb, whyVerb, fmtVerb, consoleVerb, pluginVerb, versionVerb}
+	verbs = []*verb{runVerb, planVerb, validateVerb, showVerb, evalVerb, compareVerb, importVerb, exportVerb, whyVerb, fmtVerb, consoleVerb, pluginVerb, versionVerb}
 }
 
 // app is what every verb shares.
@@ -108,6 +111,9 @@ func xlrun(args []string) int {
 	fs.BoolVar(&noColor, "no-color", noColor, "print without colour")
 	act := v.setup(a, fs)
 	a.typed = args[1:]
+	if v.rewrite != nil {
+		args = append(args[:1:1], v.rewrite(args[1:], fs)...)
+	}
 	rest, err := parseAnywhere(fs, args[1:])
 	if err != nil {
 		if errors.Is(err, flag.ErrHelp) {

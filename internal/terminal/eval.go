@@ -44,13 +44,15 @@ type EvalSettings struct {
 
 // EvalMeasure is one measure under its names.
 type EvalMeasure struct {
-	Name    string // as ir_measures spells it
-	Trec    string // as trec_eval prints it; where it has none, Name
-	Label   string // as it was asked for: one of the two
-	Count   bool   // whole numbers, summed over queries
-	Text    bool   // no number
-	Queries bool   // has a value for each query
-	All     bool   // has a value over all queries
+	Name      string // as ir_measures spells it
+	Trec      string // as trec_eval prints it; "" where it has none
+	Label     string // as it was asked for: one of the two
+	Aggregate string // over queries: mean, sum, geometric mean, none
+	Count     bool   // whole numbers, summed over queries
+	Text      bool   // no number
+	Queries   bool   // has a value for each query
+	All       bool   // has a value over all queries
+	TrecAll   bool   // trec_eval prints only that one
 }
 
 // EvalRun is the outcome of one run.
@@ -114,7 +116,7 @@ func (e *Evaluation) WriteTrec(w io.Writer, name func(EvalMeasure) string) error
 		if e.ByQuery {
 			for _, q := range r.Queries {
 				for k, m := range e.Measures {
-					if m.Queries {
+					if m.Queries && !m.TrecAll {
 						line(k, q.ID, q.Values[k])
 					}
 				}
@@ -233,6 +235,12 @@ func (e *Evaluation) WriteJSON(w io.Writer) error {
 		ID     string `json:"query"`
 		Values values `json:"values"`
 	}
+	type measure struct {
+		Name      string `json:"name"`
+		Trec      string `json:"trec_eval,omitempty"`
+		Asked     string `json:"asked"`
+		Aggregate string `json:"aggregate"`
+	}
 	type dependent struct {
 		Queries int            `json:"queries"`  // with documents of equal score
 		Values  map[string]int `json:"measures"` // by measure: queries whose value depends on their order
@@ -258,7 +266,7 @@ func (e *Evaluation) WriteJSON(w io.Writer) error {
 			Relevant  int    `json:"relevant"`
 		} `json:"qrels"`
 		Settings EvalSettings `json:"settings"`
-		Measures []string     `json:"measures"`
+		Measures []measure    `json:"measures"`
 		Runs     []run        `json:"runs"`
 	}{Format: evalFormat, Qrels: struct {
 		File      string `json:"file"`
@@ -267,7 +275,7 @@ func (e *Evaluation) WriteJSON(w io.Writer) error {
 		Relevant  int    `json:"relevant"`
 	}(e.Qrels), Settings: e.Settings}
 	for _, m := range e.Measures {
-		doc.Measures = append(doc.Measures, m.Name)
+		doc.Measures = append(doc.Measures, measure{Name: m.Name, Trec: m.Trec, Asked: m.Label, Aggregate: m.Aggregate})
 	}
 	pick := func(vs []EvalValue, has func(EvalMeasure) bool) values {
 		var out values

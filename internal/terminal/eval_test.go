@@ -1,13 +1,14 @@
 package terminal
 
 import (
+	"cmp"
 	"encoding/json"
 	"math"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 )
 
 func number(x float64) EvalValue { return EvalValue{Number: x} }
@@ -19,11 +20,11 @@ func testEvaluation() *Evaluation {
 		Settings: EvalSettings{Ties: "trec10", Average: "retrieved", Level: 1},
 		Summary:  true, Places: 4,
 		Measures: []EvalMeasure{
-			{Name: "RunID", Trec: "runid", Label: "runid", Text: true, All: true},
-			{Name: "NumRelRet", Trec: "num_rel_ret", Label: "num_rel_ret", Count: true, Queries: true, All: true},
-			{Name: "nDCG@10", Trec: "ndcg_cut_10", Label: "nDCG@10", Queries: true, All: true},
-			{Name: "relstring", Trec: "relstring", Label: "relstring", Text: true, Queries: true},
-			{Name: "ERR@10", Trec: "ERR@10", Label: "ERR@10", Queries: true, All: true},
+			{Name: "RunID", Trec: "runid", Label: "runid", Aggregate: "none", Text: true, All: true},
+			{Name: "NumRelRet", Trec: "num_rel_ret", Label: "num_rel_ret", Aggregate: "sum", Count: true, Queries: true, All: true},
+			{Name: "nDCG@10", Trec: "ndcg_cut_10", Label: "nDCG@10", Aggregate: "mean", Queries: true, All: true},
+			{Name: "relstring", Trec: "relstring", Label: "relstring", Aggregate: "none", Text: true, Queries: true},
+			{Name: "ERR@10", Label: "ERR@10", Aggregate: "mean", Queries: true, All: true},
 		},
 		Runs: []EvalRun{{
 			File: "runs/bm25.run.gz", Tag: "BM25", Missing: []string{"303"}, TiedQueries: 2, TieDependent: []int{0, 0, 1, 0, 0},
@@ -49,7 +50,7 @@ func TestEvaluationLines(t *testing.T) {
 	e := testEvaluation()
 	e.ByQuery = true
 	var b strings.Builder
-	if err := e.WriteTrec(&b, func(m EvalMeasure) string { return m.Trec }); err != nil {
+	if err := e.WriteTrec(&b, func(m EvalMeasure) string { return cmp.Or(m.Trec, m.Name) }); err != nil {
 		t.Fatal(err)
 	}
 	want := strings.ReplaceAll(`num_rel_ret           >301>23
@@ -66,7 +67,7 @@ ndcg_cut_10           >all>0.4524
 ERR@10                >all>0.2500
 `, ">", "\t")
 	want = strings.Replace(want, "-.<\t10", "-.<>10", 1)
-	if d := cmp.Diff(want, b.String()); d != "" {
+	if d := gocmp.Diff(want, b.String()); d != "" {
 		t.Errorf("trec (-want +got):\n%s", d)
 	}
 
