@@ -332,7 +332,7 @@ func reportDepths(f *findings, queries []querySummary) {
 	median := depths[len(depths)/2]
 	for _, q := range queries {
 		if 4*q.hits < median {
-			f.add(kindUnevenDepth, q.line, "query %q has %d hits, where half of the queries have %d or more", q.id, q.hits, median)
+			f.add(kindUnevenDepth, q.line, "hits of query %q: %d, where half of the queries have %d or more", q.id, q.hits, median)
 		}
 	}
 }

@@ -121,7 +121,7 @@ var kinds = [numKinds]Kind{
 	kindBadScore:          {"bad-score", Error, "lines", "A score is not a number."},
 	kindNaNScore:          {"nan-score", Error, "lines", "A score is NaN, which has no place in an order."},
 	kindScoreRange:        {"score-range", Error, "lines", "A score is beyond the range of a 64-bit float."},
-	kindBadGrade:          {"bad-grade", Error, "lines", "A grade is not a whole number between -2147483648 and 2147483647."},
+	kindBadGrade:          {"bad-grade", Error, "lines", "A grade is not a whole number, or beyond ±1,000,000,000."},
 	kindFloatGrade:        {"float-grade", Error, "lines", "A grade has decimals; trec_eval would cut them off."},
 	kindDuplicateDocument: {"duplicate-document", Error, "lines", "A document occurs twice in the ranking of a query."},
 	kindConflictingGrades: {"conflicting-grades", Error, "lines", "A document is judged twice for a query, with different grades."},

@@ -347,7 +347,9 @@ func (st *stream) result() (*RunResult, error) {
 	// come in another order.
 	slices.SortFunc(queries, func(a, b querySummary) int { return int(a.line - b.line) })
 	reportDepths(f, queries)
-	compareQueries(f, st.qrels, queries)
+	if st.any {
+		compareQueries(f, st.qrels, queries)
+	}
 	for _, m := range st.e.Measures {
 		if c := m.Cutoff(); c > depth && depth > 0 && (st.e.Depth == 0 || c <= st.e.Depth) {
 			f.add(kindShallowRun, 0, "%v looks at %d hits, but no query has more than %d", m, c, depth)
