@@ -71,12 +71,19 @@ var families = []family{
 		return plain(multilingual.AlignStrong(q, m.cutoff))
 	}},
 	{"AlignWeak", atOptional, nil, func(m *measure, q *multilingual.Query) (float64, string, string) {
-		return plain(multilingual.AlignWeak(q, m.cutoff))
+		v, complete, why := multilingual.AlignWeak(q, m.cutoff)
+		if why == "" && !complete {
+			return v, why, notePart
+		}
+		return v, why, ""
 	}},
 	{"MRC", atOptional, nil, nil},
 }
 
-const noteIncomplete = "queries of which a relevant document was not retrieved: MaxR takes it for the last of the pool"
+const (
+	noteIncomplete = "queries of which a relevant document was not retrieved: MaxR takes it for the last of the pool"
+	notePart       = "queries whose ranking ends before AlignWeak has seen enough of a language: its values may be too low"
+)
 
 func plain(v float64, why string) (float64, string, string) { return v, why, "" }
 

@@ -257,7 +257,8 @@ func TestParallel(t *testing.T) {
 		v, _, why := MaxR(q)
 		x.MaxR = or(v, why)
 		x.Strong = or(AlignStrong(q, 0))
-		x.Weak = or(AlignWeak(q, 0))
+		v, _, why = AlignWeak(q, 0)
+		x.Weak = or(v, why)
 		return x
 	}
 	round := func(v float64) any { return math.Round(v*1e9) / 1e9 }
@@ -319,10 +320,32 @@ func TestParallel(t *testing.T) {
 	}
 	// Three languages, and the cutoff of one: German is found second of its own.
 	q = mixed("eng1 deu2 fra1 deu1", "eng1 deu1 fra1")
-	weak, _ := AlignWeak(q, 0)
+	weak, complete, _ := AlignWeak(q, 0)
 	near(t, "weak", .75, weak, 1e-15)
-	weak, _ = AlignWeak(q, 1)
+	if !complete {
+		t.Error("everything relevant was seen")
+	}
+	weak, complete, _ = AlignWeak(q, 1)
 	near(t, "weak at 1", .5, weak, 1e-15)
+	if !complete {
+		t.Error("one of each was seen, as the cutoff says")
+	}
+	// The pool has four of German and two were seen: the third may be deu3.
+	q = mixed("eng1 deu2 deu1", "eng1 deu1 deu3")
+	for cutoff, want := range map[int]bool{0: false, 2: true, 3: false, 9: false} {
+		if _, complete, _ := AlignWeak(q, cutoff); complete != want {
+			t.Errorf("complete at %d: %t", cutoff, complete)
+		}
+	}
+	q.Candidates = map[string]int{"eng": 1, "deu": 2}
+	if _, complete, _ := AlignWeak(q, 0); !complete {
+		t.Error("all of German was seen")
+	}
+	q.Candidates = nil
+	if _, complete, _ := AlignWeak(q, 0); complete {
+		t.Error("nobody knows what was not seen")
+	}
+	q = mixed("eng1 deu2 fra1 deu1", "eng1 deu1 fra1")
 	strong, _ := AlignStrong(q, 3)
 	near(t, "strong at 3", (1+2./3)/3, strong, 1e-15)
 	// With the whole gain for translations it is nDCG.

@@ -168,31 +168,45 @@ func AlignStrong(q *Query, cutoff int) (float64, string) {
 // language.
 //
 // The ranking holds the documents of a language only as far as it goes: a short
-// list that one language fills gives the others a value that is too low. It has
-// no value where all relevant documents are in the query's language.
-func AlignWeak(q *Query, cutoff int) (float64, string) {
+// list that one language fills gives the others a value that is too low.
+// complete is false where that may be: a relevant document was not seen, and
+// fewer documents of its language than the cutoff and the pool would allow
+// were. It has no value where all relevant documents are in the query's
+// language.
+func AlignWeak(q *Query, cutoff int) (value float64, complete bool, why string) {
 	by, _, why := q.relevant()
 	switch {
 	case why != "":
-		return 0, why
+		return 0, false, why
 	case q.Language == "":
-		return 0, NoQueryLanguage
+		return 0, false, NoQueryLanguage
 	}
 	delete(by, q.Language)
 	if len(by) == 0 {
-		return 0, NoneInOtherLang
+		return 0, false, NoneInOtherLang
 	}
-	var s float64
+	complete = true
 	for _, lang := range slices.Sorted(maps.Keys(by)) {
 		var list []string
+		found := 0
 		for _, doc := range q.Ranking {
 			if q.Documents[doc].Language == lang && (cutoff == 0 || len(list) < cutoff) {
 				list = append(list, doc)
+				if q.Qrels[doc] > 0 {
+					found++
+				}
 			}
 		}
-		s += averagePrecision(q, list, by[lang])
+		all := q.Candidates[lang]
+		if cutoff > 0 && (len(q.Candidates) == 0 || cutoff < all) {
+			all = cutoff
+		}
+		if found < by[lang] && (len(list) < all || len(q.Candidates) == 0 && cutoff == 0) {
+			complete = false
+		}
+		value += averagePrecision(q, list, by[lang])
 	}
-	return s / float64(len(by)), ""
+	return value / float64(len(by)), complete, ""
 }
 
 func averagePrecision(q *Query, list []string, relevant int) float64 {
