@@ -106,9 +106,17 @@ func (c *comparer) run(ctx context.Context, args []string) int {
 		}
 		c.a.ui.Error(bad.err, hints...)
 		return exitUsage
-	case errors.Is(err, fs.ErrNotExist):
-		c.a.ui.Error(err)
+	}
+	var gone *fs.PathError
+	if errors.As(err, &gone) && errors.Is(err, fs.ErrNotExist) {
+		c.a.ui.Error(fmt.Errorf("there is no file %s", gone.Path), nearFile(gone.Path))
 		return exitUsage
+	}
+	var faults *ir.ReadError
+	if errors.As(err, &faults) && len(faults.Faults) > mostFaults {
+		short := *faults
+		short.Faults, short.More = faults.Faults[:mostFaults], faults.More+len(faults.Faults)-mostFaults
+		err = &short
 	}
 	c.a.ui.Error(err)
 	return exitFailed
@@ -283,7 +291,7 @@ func sniff(path string) (string, error) {
 	defer func() { _ = f.Close() }()
 	head, err := io.ReadAll(io.LimitReader(f, 1<<16))
 	if err != nil {
-		return "", nil //nolint:nilerr // reading says what is wrong with the file
+		return "", nil // reading says what is wrong with the file
 	}
 	for line := range bytes.Lines(head) {
 		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
@@ -311,7 +319,7 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 	for _, m := range c.parsed {
 		in.Measures = append(in.Measures, m.String())
 	}
-	in.Queries = plain(qrels.Queries())
+	in.Queries = idStrings(qrels.Queries())
 	// The share of judged hits is not compared but tells whether to.
 	judged := ir.MustMeasures("Judged@10")[0]
 	var rankings [][][]string
@@ -325,7 +333,7 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 		if err != nil {
 			return in, nil, err
 		}
-		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Missing: plain(res.Missing), Unjudged: plain(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
+		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Missing: idStrings(res.Missing), Unjudged: idStrings(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
 		for _, f := range res.Findings {
 			if !c.saidElsewhere(f) {
 				r.Remarks = append(r.Remarks, f.Text)
@@ -399,14 +407,6 @@ func columns(res *ir.RunResult, measures int) [][]float64 {
 		for q := range res.PerQuery {
 			out[m][q] = res.PerQuery[q].Values[m]
 		}
-	}
-	return out
-}
-
-func plain(ids []ir.QueryID) []string {
-	var out []string
-	for _, id := range ids {
-		out = append(out, string(id))
 	}
 	return out
 }
