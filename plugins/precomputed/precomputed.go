@@ -137,7 +137,7 @@ func (e *encoder) Encode(ctx context.Context, role sdk.Role, texts []sdk.Text) (
 		copy(out.Data[i*dim:], v)
 	}
 	if missing > 0 {
-		return nil, fmt.Errorf("%d of %d texts (role %s) have no vector: their ids are not in %s, the first being %q", missing, len(texts), role, t.ids, first)
+		return nil, fmt.Errorf("%d of %d texts (role %s) have no vector: their ids are not in %s, the first being %q; the first id there is %q", missing, len(texts), role, t.ids, first, t.first)
 	}
 	return out, nil
 }
@@ -147,6 +147,7 @@ type table struct {
 	vectors, ids string // paths
 	file         *vec.File
 	rows         map[string]int
+	first        string // id, for messages
 }
 
 func load(vectors, vectorsArg, ids, idsArg string) (*table, error) {
@@ -164,7 +165,13 @@ func load(vectors, vectorsArg, ids, idsArg string) (*table, error) {
 	if f.Dim == 0 {
 		return nil, errors.Join(sdk.At("Cannot read the vectors", fmt.Sprintf("%s: its vectors have no columns.", vectors), vectorsArg), f.Close())
 	}
-	return &table{vectors: vectors, ids: ids, file: f, rows: rows}, nil
+	t := &table{vectors: vectors, ids: ids, file: f, rows: rows}
+	for id, row := range rows {
+		if row == 0 {
+			t.first = id
+		}
+	}
+	return t, nil
 }
 
 func readIDs(path string) (map[string]int, error) {
