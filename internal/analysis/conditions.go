@@ -14,11 +14,20 @@ type condition struct {
 	name                 string // what tells it apart: "index exact"; "" where it is the only one
 }
 
+// holds says whether a run was made under the task and index of a condition.
+func (c condition) holds(r *run) bool {
+	return r.task == c.task && (r.index == c.index || r.index == "")
+}
+
 // conditions lists the conditions of a grid, in its order.
 func (g *grid) conditions() []condition {
 	var out []condition
 	for _, r := range g.trained {
 		c := condition{task: r.task, index: r.index}
+		// What was ranked without an index stands beside all of them.
+		if r.index == "" && slices.ContainsFunc(g.trained, func(o *run) bool { return o.task == r.task && o.index != "" }) {
+			continue
+		}
 		if !slices.Contains(out, c) {
 			out = append(out, c)
 		}
@@ -28,7 +37,7 @@ func (g *grid) conditions() []condition {
 		for _, c := range out {
 			for _, r := range g.trained {
 				k := condition{task: c.task, index: c.index, encoder: r.encoder}
-				if r.task == c.task && r.index == c.index && !slices.Contains(split, k) {
+				if c.holds(r) && !slices.Contains(split, k) {
 					split = append(split, k)
 				}
 			}
@@ -114,7 +123,7 @@ func (g *grid) split() []*grid {
 	for _, c := range all {
 		part := &grid{design: g.design, analysis: g.analysis, clash: g.clash, instance: g.instance, name: c.name, among: all}
 		for _, r := range g.runs {
-			if r.task == c.task && r.index == c.index && (c.encoder == "" || g.belongs(r, c)) {
+			if c.holds(r) && (c.encoder == "" || g.belongs(r, c)) {
 				own := *r
 				part.runs = append(part.runs, &own)
 			}
@@ -125,7 +134,7 @@ func (g *grid) split() []*grid {
 			at := condition{task: c.task, index: c.index}
 			part.peers = &grid{design: g.design, analysis: g.analysis, instance: g.instance}
 			for _, r := range g.runs {
-				if r.task == c.task && r.index == c.index && !first[at] {
+				if c.holds(r) && !first[at] {
 					own := *r
 					part.peers.runs = append(part.peers.runs, &own)
 				}

@@ -464,7 +464,7 @@ func (g *grid) strata() {
 		if g.varies(func(r *run) string { return r.task }) {
 			add(r.task)
 		}
-		if g.varies(func(r *run) string { return r.index }) {
+		if r.index != "" && g.varies(func(r *run) string { return r.index }) {
 			add(r.index)
 		}
 		if g.varies(func(r *run) string { return strconv.Itoa(r.pool) }) {

@@ -106,7 +106,7 @@ func (g *grid) notes(a Analysis) []Note {
 	for _, r := range g.runs {
 		kinds[r.kind] = true
 	}
-	if !kinds[KindUntrained] && !kinds[KindBaseline] {
+	if !kinds[KindUntrained] && !kinds[KindBaseline] && (a.Systems == nil || !a.Systems.Main) {
 		add(NoteNoBaseline, true, "There is no untrained or lexical baseline, so gains over it are not known.")
 	}
 	if !kinds[KindControl] && f.Unit != unitCheckpoint {

@@ -120,7 +120,7 @@ func (g *grid) agree(r, o *run, free map[string]bool) bool {
 			}
 		}
 	}
-	return (r.task == o.task || free["task"]) && (r.index == o.index || free["index"]) && r.pool == o.pool
+	return (r.task == o.task || free["task"]) && (r.index == o.index || r.index == "" || o.index == "" || free["index"]) && r.pool == o.pool
 }
 
 // means is a quantity: the mean of the measure over the runs of a, minus that

@@ -598,10 +598,12 @@ func (s *Systems) say(measure string) []string {
 	}
 	lead := fmt.Sprintf("Of %s, **%s** has the highest mean %s over %s, **%s**", count(len(s.Systems), "system"), best.Name, measure, count(len(s.Languages), "language"), decimal(best.Mean.Value, 3))
 	switch {
-	case len(first) == len(s.Systems):
-		lead += ", but none can be told from it with these data"
+	case len(first) == len(s.Systems) && len(first) > 2:
+		lead += ", but with all pairs corrected for, none can be told from it"
 	case len(first) > 1:
-		lead += fmt.Sprintf(", but %s cannot be told from it", names(first[1:]))
+		lead += fmt.Sprintf(", but with all pairs corrected for, %s cannot be told from it", names(first[1:]))
+	case len(s.Systems) == 2:
+		lead += " and is told apart from " + s.Systems[1].Name
 	default:
 		lead += " and is told apart from all others"
 	}
@@ -633,7 +635,7 @@ func (s *Systems) say(measure string) []string {
 		return strings.Join(parts, "; ")
 	}
 	if len(clear) > 0 {
-		out = append(out, fmt.Sprintf("Against %s, on the same queries: %s. Intervals are 95 %%.", s.Baseline, cut(clear)))
+		out = append(out, fmt.Sprintf("Against %s, on the same queries: %s. Intervals are 95 %%, each for itself.", s.Baseline, cut(clear)))
 	}
 	if len(open) > 0 {
 		out = append(out, fmt.Sprintf("Against %s, these are not settled: %s all fits these data.", s.Baseline, cut(open)))

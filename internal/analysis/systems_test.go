@@ -171,8 +171,8 @@ func TestAnswerWithoutAxes(t *testing.T) {
 	d.Analyses[0].Baseline, d.Analyses[0].Reference = "bm25", []string{"deu"}
 	a := collect(t, d, rs).Analyses[0]
 	for i, want := range []string{
-		"Of 3 systems, **dense** has the highest mean nDCG@10 over 3 languages, **0.624**, but hybrid cannot be told from it.",
-		"Against bm25, on the same queries: dense gains **18.3 points** (16.3 to 20.3); hybrid gains **17.2 points** (15.4 to 19.0). Intervals are 95 %.",
+		"Of 3 systems, **dense** has the highest mean nDCG@10 over 3 languages, **0.624**, but with all pairs corrected for, hybrid cannot be told from it.",
+		"Against bm25, on the same queries: dense gains **18.3 points** (16.3 to 20.3); hybrid gains **17.2 points** (15.4 to 19.0). Intervals are 95 %, each for itself.",
 		"Taken one by one, of 3 languages: dense is better in 3; hybrid is better in 3 (compared with bm25, corrected for several systems).",
 		"Compared with deu, the other languages are on average 2.3 points ahead with dense (4 %), 3.8 points ahead with hybrid (6 %), 3.3 points ahead with bm25 (8 %).",
 		"This is about these systems as they are: none was made a second time, so nothing is said of others made alike, and about these 3 languages only.",
@@ -189,6 +189,35 @@ func TestAnswerWithoutAxes(t *testing.T) {
 	}
 	if got := fmt.Sprint(a.Systems.Groups); got != "[[dense hybrid] [bm25]]" {
 		t.Error(got)
+	}
+}
+
+// A fusion and a run have no index: they stand beside what was searched.
+func TestSystemsWithoutIndex(t *testing.T) {
+	d, rs := existing(map[string]float64{"bm25": -.6, "dense": .3, "hybrid": .5}, []string{"bm25", "dense", "hybrid"}, []string{"cat", "deu"}, 20, 1)
+	d.Analyses[0].Baseline = "bm25"
+	for i := range rs {
+		if rs[i].Encoder == "dense" {
+			rs[i].Index = "exact"
+		}
+	}
+	s := collect(t, d, rs)
+	if len(s.Analyses) != 1 || len(s.Analyses[0].Systems.Systems) != 3 {
+		t.Fatalf("%d analyses, the first of %d systems", len(s.Analyses), len(s.Analyses[0].Systems.Systems))
+	}
+	if a := systemOf(t, s.Analyses[0].Systems, "dense"); a.Against == nil || a.Against.With != "bm25" {
+		t.Errorf("%+v", a)
+	}
+	// With two indexes they stand beside each.
+	for _, r := range rs {
+		if r.Encoder == "dense" {
+			r.Index, r.Cell = "ip", r.Cell+"ip"
+			rs = append(rs, r)
+		}
+	}
+	s = collect(t, d, rs)
+	if len(s.Analyses) != 2 || s.Analyses[1].Condition != "index ip" || len(s.Analyses[1].Systems.Systems) != 3 {
+		t.Fatalf("%d analyses, the first %q", len(s.Analyses), s.Analyses[0].Condition)
 	}
 }
 

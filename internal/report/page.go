@@ -477,7 +477,11 @@ func (p *page) checks(in Input, general []int) {
 		}
 		n := count(f.Languages, "target language", "target languages")
 		if f.ZeroShot && len(byExposure[results.ExposureNone]) == len(f.Targets) {
-			add("Unseen means unseen.", fmt.Sprintf("None of the %s occurs in anything that an encoder was trained on. This is computed from what each encoder read, not declared.", n))
+			how := "This is computed from what each encoder read, not declared."
+			if x := d.a.Systems; x != nil && slices.ContainsFunc(x.Systems, func(s analysis.System) bool { return s.Lineage == results.LineageDeclared }) {
+				how = "For what was made elsewhere this is what its author declares; for the rest it is computed from what each encoder read."
+			}
+			add("Unseen means unseen.", fmt.Sprintf("None of the %s occurs in anything that an encoder was trained on. %s", n, how))
 		} else {
 			var parts []string
 			for _, e := range []string{results.ExposureNone, results.ExposurePretraining, results.ExposureTuning, results.ExposureUnknown} {
