@@ -169,6 +169,10 @@ func TestReferenceTies(t *testing.T) {
 	if diff := cmp.Diff([]float64{want([]float64{3}, []float64{1, 2}), want([]float64{1}, []float64{4.5, 4.5})}, got.Values); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
+	alone, err := openMetric(t, "PEER(reference=True)@2").Evaluate(t.Context(), q)
+	if diff := cmp.Diff([]string{noteTies}, alone.Notes); diff != "" || err != nil {
+		t.Errorf("%v notes: -want +got:\n%s", err, diff)
+	}
 }
 
 func TestEvaluateSet(t *testing.T) {

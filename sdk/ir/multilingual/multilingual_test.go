@@ -180,6 +180,11 @@ func TestPEER(t *testing.T) {
 		{"eng1 eng2 eng3 deu1 deu2 deu3", "eng1 eng2 eng3 deu1 deu2 deu3", PEEROptions{Cutoff: 4}, .0463015949, ""},
 		// Levels are tested apart: level 2 is fair, level 1 cannot be tested.
 		{"eng1 deu1 deu2 eng2 eng3", "eng1=2 deu1=2 deu2=2 eng2=2 eng3=1", PEEROptions{}, 1, ""},
+		// Two levels, each of two languages that part alike: their p is that of
+		// one document against one, and the third level's weight is theirs.
+		{"eng1 deu1 eng2 deu2 eng3", "eng1=2 deu1=2 eng2=1 deu2=1 eng3=3", PEEROptions{}, .3173105079, ""},
+		{"eng1 deu1 eng2 deu2 eng3", "eng1=2 deu1=2 eng2=1 deu2=1 eng3=3", PEEROptions{Weights: map[int]float64{1: .5, 2: .25, 3: .25}}, .3173105079, ""},
+		{"eng1 deu1 eng2 deu2 eng3", "eng1=2 deu1=2 eng2=1 deu2=1 eng3=3", PEEROptions{Weights: map[int]float64{1: .5, 2: .25, 3: .25}, Reference: true}, .25 + .75*.3173105079, ""},
 		{"eng1 eng2", "eng1 eng2", PEEROptions{}, 0, OneLanguage},
 		{"eng1 eng2", "eng1 eng2", PEEROptions{Reference: true}, 1, ""},
 		{"eng1 deu1", "eng1=0", PEEROptions{}, 0, NoRelevant},
@@ -348,6 +353,9 @@ func TestParallel(t *testing.T) {
 	q = mixed("eng1 deu2 fra1 deu1", "eng1 deu1 fra1")
 	strong, _ := AlignStrong(q, 3)
 	near(t, "strong at 3", (1+2./3)/3, strong, 1e-15)
+	// The ideal ranking is cut, too.
+	first, _ := LangNDCG(mixed("eng1 deu2", "eng1 deu1 eng2 fra1"), 1, .5)
+	near(t, "nDCG at 1", 1, first, 1e-15)
 	// With the whole gain for translations it is nDCG.
 	ndcg, _ := LangNDCG(mixed("deu1 eng1", "eng1 deu1"), 0, 1)
 	near(t, "nDCG", 1, ndcg, 1e-15)
