@@ -76,8 +76,8 @@ func (q *Query) relevant() (byLanguage map[string]int, total int, why string) {
 
 // parallel is relevant for measures that need relevant documents in the
 // language of the query and in another one.
-func (q *Query) parallel() (total int, why string) {
-	by, total, why := q.relevant()
+func (q *Query) parallel() (why string) {
+	by, _, why := q.relevant()
 	switch {
 	case why != "":
 	case q.Language == "":
@@ -87,7 +87,7 @@ func (q *Query) parallel() (total int, why string) {
 	case by[q.Language] == 0:
 		why = NoneInQueryLang
 	}
-	return total, why
+	return why
 }
 
 // head returns the first k of a ranking; all of it where k is 0.

@@ -17,7 +17,7 @@ import (
 // exist in the query's language and in another. It is neither good nor bad
 // when it is high: that depends on whether the reader wants his own language.
 func LPR(q *Query, cutoff int) (float64, string) {
-	if _, why := q.parallel(); why != "" {
+	if why := q.parallel(); why != "" {
 		return 0, why
 	}
 	for _, doc := range q.head(cutoff) {
@@ -41,7 +41,7 @@ func LPR(q *Query, cutoff int) (float64, string) {
 // It has no value where relevant documents are in one language: it would be
 // nDCG, or that of a task without a choice.
 func LangNDCG(q *Query, cutoff int, other float64) (float64, string) {
-	if _, why := q.parallel(); why != "" {
+	if why := q.parallel(); why != "" {
 		return 0, why
 	}
 	gain := func(doc string) float64 {

@@ -197,8 +197,7 @@ func ChiSquareTail(x float64, df int) float64 {
 		return 1
 	}
 	half := x / 2
-	var q, term float64
-	a := 1.0
+	var q, term, a float64
 	if df%2 == 1 {
 		// Q(1/2, y) = erfc(√y), and the first term is that of a = 1/2.
 		q = math.Erfc(math.Sqrt(half))
@@ -208,8 +207,7 @@ func ChiSquareTail(x float64, df int) float64 {
 		a = 1.5
 		term = 2 * math.Sqrt(half/math.Pi)
 	} else {
-		q, term = 0, 1
-		a = 1
+		q, term, a = 0, 1, 1
 	}
 	// Q(a+1, y) = Q(a, y) + y^a e^−y / Γ(a+1); the terms get e^−y together.
 	var s, shift float64
