@@ -1,11 +1,13 @@
 package ir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -180,14 +182,14 @@ type block struct{ rank, size int32 }
 // evaluate evaluates hits, which it sorts, and fills res, whose Values has the
 // length of e.Measures.
 func (e *Evaluator) evaluate(q *judgedQuery, hits []entry, s *scratch, res *QueryResult) error {
-	mixed, ranked := false, false
-	if e.Ties == Rank { // before the order of arrival is lost
+	var t ties
+	if e.Ties == Rank { // look for ties before the order of arrival is lost
 		s.other = append(s.other[:0], hits...)
 		if err := arrange(s.other, Trec10); err != nil {
 			return err
 		}
-		res.Tied, mixed = e.ties(s.other)
-		ranked = true
+		t = e.ties(s.other)
+		t.ranked = true
 		if err := arrange(hits, Rank); err != nil {
 			return err
 		}
@@ -195,19 +197,15 @@ func (e *Evaluator) evaluate(q *judgedQuery, hits []entry, s *scratch, res *Quer
 		if err := arrange(hits, e.Ties); err != nil {
 			return err
 		}
-		res.Tied, mixed = e.ties(hits)
-		ranked = slices.ContainsFunc(hits, func(x entry) bool { return x.rank != 0 })
+		t = e.ties(hits)
 	}
+	res.Tied = t.tied
 	s.list.build(hits, e, e.Ties)
 	if err := e.values(q, &s.list, res.Values); err != nil {
 		return err
 	}
 	res.Texts = e.texts(&s.list)
-	if mixed || ranked {
-		if err := e.compare(q, hits, s, res, mixed, ranked); err != nil {
-			return err
-		}
-	}
+	e.compare(q, hits, s, res, t)
 	for _, p := range s.list.places {
 		if p.grade > 0 && int(p.rank) <= s.list.retrieved {
 			res.FirstRelevant = int(p.rank)
@@ -217,49 +215,69 @@ func (e *Evaluator) evaluate(q *judgedQuery, hits []entry, s *scratch, res *Quer
 	return nil
 }
 
-// ties looks at hits by descending score and reports whether scores that count
-// are equal as 32-bit floats, and whether the order of such hits could matter.
-func (e *Evaluator) ties(hits []entry) (tied, mixed bool) {
-	for i := 1; i < len(hits); i++ {
-		if e.Depth > 0 && i > e.Depth {
-			break
+// ties is what tie modes could make of a ranking.
+type ties struct {
+	tied   bool // scores that count are equal as 32-bit floats
+	close  bool // some of them not as 64-bit floats
+	mixed  bool // documents of equal scores differ to measures
+	ranked bool // ranks came with the documents
+}
+
+// ties looks at hits by descending score, in the order of e's mode or, for
+// Rank, of Trec10.
+func (e *Evaluator) ties(hits []entry) (t ties) {
+	for i := range hits {
+		if hits[i].rank != 0 {
+			t.ranked = true
 		}
-		if float32(hits[i].score) == float32(hits[i-1].score) {
-			tied = tied || e.Depth == 0 || i <= e.Depth
-			if class(hits[i].grade) != class(hits[i-1].grade) {
-				return true, true
+		if i == 0 || e.Depth > 0 && i > e.Depth {
+			continue
+		}
+		a, b := &hits[i-1], &hits[i]
+		if a.score == b.score || float32(a.score) == float32(b.score) {
+			t.tied = t.tied || e.Depth == 0 || i < e.Depth
+			t.close = t.close || a.score != b.score
+			if class(a.grade) != class(b.grade) && (a.score == b.score || e.Ties == Trec9) {
+				t.mixed = true // Trec9: documents of equal scores may be apart
 			}
 		}
 	}
-	return tied, false
+	return t
 }
 
 // compare evaluates hits in the other tie modes and fills res.Dependent. Levels
-// of recall are rounded as in e's mode throughout.
-func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *QueryResult, mixed, ranked bool) error {
-	for _, t := range []Ties{Trec10, Trec9, Rank, Expected} {
-		if t == e.Ties || t == Rank && !ranked || t == Expected && !mixed {
+// of recall are rounded as in e's mode throughout. Where the exact mean over
+// orders is out of reach, a measure counts as dependent.
+func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *QueryResult, t ties) {
+	for mode := range Ties(len(tiesNames)) {
+		switch {
+		case mode == e.Ties, mode == Rank && !t.ranked, mode == Expected && !t.mixed:
+			continue
+		case (mode == Trec9 || mode == Trec10) && e.Ties <= Trec9 && !t.close:
 			continue
 		}
-		s.other = append(s.other[:0], hits...)
-		if arrange(s.other, t) != nil { // ranks that are no order
-			continue
+		other := hits
+		if mode != Expected || e.Ties != Trec10 {
+			s.other = append(s.other[:0], hits...)
+			other = s.other
+			if arrange(other, mode) != nil { // ranks that are no order
+				continue
+			}
 		}
-		s.otherList.build(s.other, e, t)
-		if t == Expected && len(s.otherList.blocks) == 0 && !s.otherList.unclear || slices.Equal(s.otherList.places, s.list.places) && len(s.otherList.blocks)+len(s.list.blocks) == 0 && s.otherList.retrieved == s.list.retrieved {
+		l := &s.otherList
+		l.build(other, e, mode)
+		if len(l.blocks)+len(s.list.blocks) == 0 && !l.unclear && !s.list.unclear && l.retrieved == s.list.retrieved && slices.Equal(l.places, s.list.places) {
 			continue
 		}
 		v := viewPool.Get().(*view)
-		v.reset(q, &s.otherList, e)
-		texts := e.texts(&s.otherList)
+		v.reset(q, l, e)
+		texts := e.texts(l)
 		for i := range e.Measures {
-			m := &e.Measures[i]
 			if res.Dependent != nil && res.Dependent[i] {
 				continue
 			}
-			x, err := v.measure(m)
-			differs := err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i]
-			if differs {
+			x, err := v.measure(&e.Measures[i])
+			if err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i] {
 				if res.Dependent == nil {
 					res.Dependent = make([]bool, len(e.Measures))
 				}
@@ -268,31 +286,56 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		}
 		viewPool.Put(v)
 	}
-	return nil
 }
 
 // arrange sorts hits into the order of t.
 func arrange(hits []entry, t Ties) error {
-	var compare func(a, b entry) int
 	switch t {
 	case Rank:
-		if !slices.ContainsFunc(hits, func(x entry) bool { return x.rank != 0 }) {
-			return nil
-		}
-		compare = func(a, b entry) int { return int(a.rank) - int(b.rank) }
+		return arrangeByRank(hits)
 	case Trec9:
-		compare = func(a, b entry) int { return order9(a.score, b.score, a.doc, b.doc) }
+		arrangeByScore(hits, func(x float64) float64 { return float64(float32(x)) })
 	default:
-		compare = func(a, b entry) int { return order10(a.score, b.score, a.doc, b.doc) }
+		arrangeByScore(hits, func(x float64) float64 { return x })
 	}
-	if !slices.IsSortedFunc(hits, compare) {
-		slices.SortFunc(hits, compare)
+	return nil
+}
+
+// arrangeByScore sorts by descending score, as seen, and document. Rankings mostly come
+// by descending score, so that only equal scores are left to sort.
+func arrangeByScore(hits []entry, seen func(score float64) float64) {
+	for i := 1; i < len(hits); i++ {
+		if seen(hits[i-1].score) < seen(hits[i].score) {
+			slices.SortFunc(hits, func(a, b entry) int { return order10(seen(a.score), seen(b.score), a.doc, b.doc) })
+			return
+		}
 	}
-	if t == Rank {
-		for i := 1; i < len(hits); i++ {
-			if hits[i].rank == hits[i-1].rank {
-				return fmt.Errorf("documents %q and %q both have the rank %d, so the tie mode %v gives them no order", hits[i-1].doc, hits[i].doc, hits[i].rank, t)
+	for i := 0; i < len(hits); {
+		j := i + 1
+		for j < len(hits) && seen(hits[j].score) == seen(hits[i].score) {
+			j++
+		}
+		if j > i+1 {
+			byDoc := func(a, b entry) int { return strings.Compare(string(b.doc), string(a.doc)) }
+			if run := hits[i:j]; !slices.IsSortedFunc(run, byDoc) {
+				slices.SortFunc(run, byDoc)
 			}
+		}
+		i = j
+	}
+}
+
+func arrangeByRank(hits []entry) error {
+	if !slices.ContainsFunc(hits, func(x entry) bool { return x.rank != 0 }) {
+		return nil
+	}
+	byRank := func(a, b entry) int { return cmp.Compare(a.rank, b.rank) }
+	if !slices.IsSortedFunc(hits, byRank) {
+		slices.SortFunc(hits, byRank)
+	}
+	for i := 1; i < len(hits); i++ {
+		if hits[i].rank == hits[i-1].rank {
+			return fmt.Errorf("documents %q and %q both have the rank %d, so the tie mode %v gives them no order", hits[i-1].doc, hits[i].doc, hits[i].rank, Rank)
 		}
 	}
 	return nil

@@ -644,91 +644,71 @@ func expectCompat(v *view, m *Measure) (float64, error) {
 	return overlapScore(v, m, depth, func(i int) float64 { return joins[i] }), nil
 }
 
-// levels returns the mean of the largest precision at the need-th relevant
-// document or later, for each need. The largest is at most x where no such
-// document is ranked too high for x; blocks are independent, and in each the
-// orders that comply are counted by walking its positions.
-func (v *view) levels(m *Measure, needs []int) (map[int]float64, error) {
+// level returns the mean of the largest precision at the need-th relevant
+// document or later, need ≥ 1. The largest is at most x where no such document
+// is ranked too high for x; blocks are independent, and in each the orders that
+// comply are counted by walking its positions.
+func (v *view) level(m *Measure, need int) (float64, error) {
+	value := func(v *view, m *Measure) float64 { return v.at(m).beyond(need) }
+	least, most := v.extreme(m, value, false), v.extreme(m, value, true)
+	if least == most {
+		return most, nil
+	}
+	// The precisions that can be reached, as quotients: equal fractions are
+	// equal floats, and others are not.
+	var reach []float64
 	type part struct {
 		segment
-		r, before int // relevant documents, and those before the block
+		r, before int     // relevant documents, and those before the block
+		most      float64 // with these first
 	}
 	var parts []part
-	before, total := 0, 0
+	before, steps := 0, 0
 	for _, s := range v.segments(m) {
-		if r := s.relevant(m.rel); r > 0 {
-			parts = append(parts, part{s, r, before})
-			before += r
-		}
-	}
-	total = before
-	// One document or one kind: no chance.
-	out := map[int]float64{}
-	for _, need := range needs {
-		if _, done := out[need]; done {
+		p := part{segment: s, r: s.relevant(m.rel), before: before}
+		before += p.r
+		if p.r == 0 || before < need {
 			continue
 		}
-		// What precision can be reached, as fractions count/rank.
-		type fraction struct{ count, rank int }
-		var reach []fraction
-		steps := 0
+		for j := max(1, need-p.before); j <= p.r; j++ {
+			for t := j; t <= int(s.seen) && t <= int(s.size)-p.r+j; t++ {
+				x := float64(p.before+j) / float64(int(s.first)+t-1)
+				p.most = max(p.most, x)
+				if x >= least && x <= most {
+					reach = append(reach, x)
+				}
+			}
+		}
+		steps += int(s.size) * p.r
+		if len(reach) > maxWork/64 {
+			return 0, errWork
+		}
+		parts = append(parts, p)
+	}
+	slices.Sort(reach)
+	reach = slices.Compact(reach)
+	if len(reach)*steps > maxWork {
+		return 0, errWork
+	}
+	mean, below := 0.0, 0.0
+	if least == 0 { // orders with fewer documents than needed within the depth
+		reach = slices.Insert(reach, 0, 0)
+	}
+	for _, x := range reach {
+		chance := 1.0
 		for _, p := range parts {
-			last := p.before + p.r
-			if last < need || last == 0 {
+			if p.most <= x {
 				continue
 			}
-			for j := 1; j <= p.r; j++ {
+			chance *= atMost(p.segment, p.r, func(j, t int) bool { // the j-th at position t
 				count := p.before + j
-				if count < need {
-					continue
-				}
-				for t := j; t <= int(p.seen) && t <= int(p.size)-p.r+j; t++ {
-					reach = append(reach, fraction{count, int(p.first) + t - 1})
-				}
-			}
-			steps += int(p.size) * p.r
+				return count < need || float64(count)/float64(int(p.first)+t-1) <= x
+			})
 		}
-		if need > total || len(reach) == 0 {
-			out[need] = 0
-			continue
-		}
-		if len(reach) > maxWork/64 {
-			return nil, errWork
-		}
-		slices.SortFunc(reach, func(a, b fraction) int { return a.count*b.rank - b.count*a.rank })
-		reach = slices.CompactFunc(reach, func(a, b fraction) bool { return a.count*b.rank == b.count*a.rank })
-		if len(reach)*steps > maxWork {
-			return nil, errWork
-		}
-		mean, below := 0.0, 0.0
-		// All chance that is left at 0 belongs to orders with fewer documents
-		// than needed within the depth.
-		for i := -1; i < len(reach); i++ {
-			x := fraction{0, 1}
-			if i >= 0 {
-				x = reach[i]
-			}
-			chance := 1.0
-			for _, p := range parts {
-				if p.before+p.r < need {
-					continue
-				}
-				chance *= atMost(p.segment, p.r, func(j, t int) bool { // the j-th at position t
-					count, rank := p.before+j, int(p.first)+t-1
-					return count < need || count*x.rank <= x.count*rank
-				})
-				if chance == 0 {
-					break
-				}
-			}
-			if i >= 0 {
-				mean += (chance - below) * (float64(x.count) / float64(x.rank))
-			}
-			below = chance
-		}
-		out[need] = mean
+		mean += (chance - below) * x
+		below = chance
 	}
-	return out, nil
+	return mean, nil
 }
 
 // atMost is the chance that the j-th relevant document of a block is only at
@@ -750,9 +730,7 @@ func atMost(s segment, r int, allowed func(j, t int) bool) float64 {
 }
 
 func expectInterpolated(v *view, m *Measure) (float64, error) {
-	need := max(v.needed(m.x, v.q.relevant(m.rel)), 1)
-	x, err := v.levels(m, []int{need})
-	return x[need], err
+	return v.level(m, max(v.needed(m.x, v.q.relevant(m.rel)), 1))
 }
 
 func expectElevenPoint(v *view, m *Measure) (float64, error) {
@@ -760,16 +738,18 @@ func expectElevenPoint(v *view, m *Measure) (float64, error) {
 	if !slices.IsSorted(levels) {
 		return expectByOrders(elevenPoint)(v, m)
 	}
-	var needs []int
+	sum, last, x := 0.0, 0, 0.0
 	for _, level := range levels {
-		needs = append(needs, max(v.needed(level, v.q.relevant(m.rel)), 1))
+		if need := max(v.needed(level, v.q.relevant(m.rel)), 1); need != last {
+			var err error
+			if x, err = v.level(m, need); err != nil {
+				return 0, err
+			}
+			last = need
+		}
+		sum += x
 	}
-	x, err := v.levels(m, needs)
-	sum := 0.0
-	for _, need := range needs {
-		sum += x[need]
-	}
-	return sum / float64(len(levels)), err
+	return sum / float64(len(levels)), nil
 }
 
 // expectCut is for measures of the set retrieved: only where the depth cuts a
@@ -789,7 +769,83 @@ func expectResidual(v *view, m *Measure) (float64, error) {
 	if v.l.crossing() {
 		return expectByOrders(rbpResidual)(v, m)
 	}
-	return linear(rbpResidual)(v, m)
+	_, graded := v.judgedWithin(0)
+	if graded == v.l.retrieved {
+		return 0, nil
+	}
+	seen := v.weighted(m.x, 0, func(grade int32) float64 {
+		if grade >= 0 {
+			return 1
+		}
+		return 0
+	})
+	all := 1 - math.Pow(m.x, float64(v.l.retrieved)) // (1-p)·Σ p^(rank-1)
+	return 1 - all + (all - (1-m.x)*seen), nil
+}
+
+// weighted is the mean of [view.persistent].
+func (v *view) weighted(p float64, cutoff int32, gain func(grade int32) float64) float64 {
+	sum, weight, at := 0.0, 1.0, int32(1)
+	for _, s := range v.l.segments(v.segs) {
+		total := 0.0
+		for _, x := range s.places {
+			total += gain(x.grade)
+		}
+		if total == 0 {
+			continue
+		}
+		for ; at < s.first; at++ {
+			weight *= p
+		}
+		weights := 0.0
+		for range s.upto(cutoff) {
+			weights += weight
+			weight *= p
+			at++
+		}
+		sum += float64(total*weights) / float64(s.size)
+	}
+	return sum
+}
+
+func expectRBP(v *view, m *Measure) (float64, error) {
+	return (1 - m.x) * v.weighted(m.x, m.cutoff, v.rbpGain(m)), nil
+}
+
+func expectRBPGraded(v *view, m *Measure) (float64, error) {
+	return (1 - m.x) * v.weighted(m.x, 0, v.scaled(m)), nil
+}
+
+// expectShare is the mean of a share of documents with a grade of at least lo.
+func (v *view) expectShare(cutoff int32, lo int32) float64 {
+	sum := 0.0
+	for _, s := range v.l.segments(v.segs) {
+		sum += float64(s.relevant(lo)*s.upto(cutoff)) / float64(s.size)
+	}
+	return sum
+}
+
+func expectJudged(v *view, m *Measure) (float64, error) {
+	n := v.l.retrieved
+	if m.cutoff > 0 {
+		n = min(n, int(m.cutoff))
+	}
+	return v.expectShare(m.cutoff, -maxParameter) * inverse(n), nil
+}
+
+func expectUnjudged(v *view, m *Measure) (float64, error) {
+	n := float64(min(v.l.retrieved, int(m.cutoff)))
+	return (n - v.expectShare(m.cutoff, 0)) / float64(m.cutoff), nil
+}
+
+// expectCount is expectCut for measures that are linear where the depth cuts.
+func expectCount(value func(*view, *Measure) float64) expectation {
+	return func(v *view, m *Measure) (float64, error) {
+		if !v.list(m).crossing() {
+			return value(v, m), nil
+		}
+		return linear(value)(v, m)
+	}
 }
 
 // expectFloored is exact where no order, or every order, is below the floor.

@@ -161,7 +161,7 @@ var families = []family{
 	{
 		name: "Judged", at: atOptional,
 		doc:   "Share of the first k documents that were judged; of all retrieved where there are fewer.",
-		value: judgedShare, expect: linear(judgedShare),
+		value: judgedShare, expect: expectJudged,
 	},
 	{
 		name: "NumQ", aggregate: Sum, trec: "num_q",
@@ -181,7 +181,7 @@ var families = []family{
 	{
 		name: "RBP", takes: takesP | takesRelOptional, p: 0.8, at: atOptional,
 		doc:   "Rank-biased precision: (1-p)·Σ p^(rank-1) over relevant documents. Without rel a document counts with its grade divided by the query's largest.",
-		value: rbp, expect: linear(rbp),
+		value: rbp, expect: expectRBP,
 	},
 	{
 		name: "ERR", at: atOptional,
@@ -228,12 +228,12 @@ var families = []family{
 	{
 		name: "unj", trecOnly: true, form: trecRanks,
 		doc:   "Documents without a grade, or with a negative one, in the first k, divided by k.",
-		value: unjudgedShare, expect: linear(unjudgedShare),
+		value: unjudgedShare, expect: expectUnjudged,
 	},
 	{
 		name: "utility", takes: takesRel, trecOnly: true, form: trecList,
 		doc:   "a·(relevant retrieved) + b·(others retrieved) + c·(relevant not retrieved) + d·(others not retrieved); by default 1, -1, 0, 0.",
-		value: utility, expect: linear(utility),
+		value: utility, expect: expectCount(utility),
 	},
 	{
 		name: "binG", takes: takesRel, trecOnly: true,
@@ -273,7 +273,7 @@ var families = []family{
 	{
 		name: "rbp", trecOnly: true, form: trecPairs, p: 0.9,
 		doc:   "Rank-biased precision of graded gains, divided by the query's largest where that is above 1; p=0.9.",
-		value: rbpGraded, expect: linear(rbpGraded),
+		value: rbpGraded, expect: expectRBPGraded,
 	},
 	{
 		name: "rbp_resid", trecOnly: true, form: trecPairs, p: 0.9,
@@ -283,7 +283,7 @@ var families = []family{
 	{
 		name: "num_nonrel_judged_ret", takes: takesRel, aggregate: Sum, trecOnly: true,
 		doc:   "Number of documents retrieved that were judged not relevant.",
-		value: numNonrel, expect: linear(numNonrel),
+		value: numNonrel, expect: expectCount(numNonrel),
 	},
 	{
 		name: "relstring", aggregate: Text, trecOnly: true, form: trecOne,

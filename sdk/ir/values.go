@@ -616,20 +616,24 @@ func (v *view) persistent(p float64, cutoff int32, gain func(grade int32) float6
 }
 
 func rbp(v *view, m *Measure) float64 {
-	gain := func(grade int32) float64 {
-		if grade >= m.rel {
-			return 1
-		}
-		return 0
-	}
-	if m.rel == 0 {
-		if len(v.q.ideal) == 0 {
+	return (1 - m.x) * v.persistent(m.x, m.cutoff, v.rbpGain(m))
+}
+
+// rbpGain returns what a document counts in RBP.
+func (v *view) rbpGain(m *Measure) func(grade int32) float64 {
+	if m.rel > 0 {
+		return func(grade int32) float64 {
+			if grade >= m.rel {
+				return 1
+			}
 			return 0
 		}
-		top := float64(v.q.ideal[0])
-		gain = func(grade int32) float64 { return max(0, float64(grade)) / top }
 	}
-	return (1 - m.x) * v.persistent(m.x, m.cutoff, gain)
+	top := 1.0
+	if len(v.q.ideal) > 0 {
+		top = float64(v.q.ideal[0])
+	}
+	return func(grade int32) float64 { return max(0, float64(grade)) / top }
 }
 
 // scaled returns the gains of m between 0 and 1, as trec_eval's rbp has them.
