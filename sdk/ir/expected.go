@@ -137,8 +137,35 @@ func (l *list) segments(buf []segment) []segment {
 
 // segments returns the segments of the ranking that m looks at.
 func (v *view) segments(m *Measure) []segment {
-	v.segs = v.list(m).segments(v.segs)
-	return v.segs
+	which := 0
+	if m.flags&flagJudgedOnly != 0 {
+		which = 1
+	}
+	if !v.hasSegs[which] {
+		v.segs[which] = v.list(m).segments(v.segs[which])
+		v.hasSegs[which] = true
+	}
+	return v.segs[which]
+}
+
+// extremes fills first and last of a layer.
+func (v *view) extremes(m *Measure) *layer {
+	y := v.at(m)
+	if y.extremes {
+		return y
+	}
+	y.extremes, y.first, y.last = true, y.first[:0], y.last[:0]
+	for _, s := range v.segments(m) {
+		for i := range int32(s.relevant(m.rel)) {
+			if i < s.seen {
+				y.first = append(y.first, s.first+i)
+			}
+		}
+		for i := s.size - int32(s.relevant(m.rel)); i < s.seen; i++ {
+			y.last = append(y.last, s.first+i)
+		}
+	}
+	return y
 }
 
 // upto returns how many positions of s count up to a cutoff; 0 stands for none.
@@ -649,8 +676,8 @@ func expectCompat(v *view, m *Measure) (float64, error) {
 // is ranked too high for x; blocks are independent, and in each the orders that
 // comply are counted by walking its positions.
 func (v *view) level(m *Measure, need int) (float64, error) {
-	value := func(v *view, m *Measure) float64 { return v.at(m).beyond(need) }
-	least, most := v.extreme(m, value, false), v.extreme(m, value, true)
+	y := v.extremes(m)
+	least, most := beyond(y.last, need), beyond(y.first, need)
 	if least == most {
 		return most, nil
 	}
@@ -773,7 +800,7 @@ func expectResidual(v *view, m *Measure) (float64, error) {
 	if graded == v.l.retrieved {
 		return 0, nil
 	}
-	seen := v.weighted(m.x, 0, func(grade int32) float64 {
+	seen := v.weighted(m, 0, func(grade int32) float64 {
 		if grade >= 0 {
 			return 1
 		}
@@ -784,9 +811,10 @@ func expectResidual(v *view, m *Measure) (float64, error) {
 }
 
 // weighted is the mean of [view.persistent].
-func (v *view) weighted(p float64, cutoff int32, gain func(grade int32) float64) float64 {
+func (v *view) weighted(m *Measure, cutoff int32, gain func(grade int32) float64) float64 {
 	sum, weight, at := 0.0, 1.0, int32(1)
-	for _, s := range v.l.segments(v.segs) {
+	p := m.x
+	for _, s := range v.segments(m) {
 		total := 0.0
 		for _, x := range s.places {
 			total += gain(x.grade)
@@ -809,17 +837,18 @@ func (v *view) weighted(p float64, cutoff int32, gain func(grade int32) float64)
 }
 
 func expectRBP(v *view, m *Measure) (float64, error) {
-	return (1 - m.x) * v.weighted(m.x, m.cutoff, v.rbpGain(m)), nil
+	return (1 - m.x) * v.weighted(m, m.cutoff, v.rbpGain(m)), nil
 }
 
 func expectRBPGraded(v *view, m *Measure) (float64, error) {
-	return (1 - m.x) * v.weighted(m.x, 0, v.scaled(m)), nil
+	return (1 - m.x) * v.weighted(m, 0, v.scaled(m)), nil
 }
 
 // expectShare is the mean of a share of documents with a grade of at least lo.
-func (v *view) expectShare(cutoff int32, lo int32) float64 {
+func (v *view) expectShare(m *Measure, lo int32) float64 {
+	cutoff := m.cutoff
 	sum := 0.0
-	for _, s := range v.l.segments(v.segs) {
+	for _, s := range v.segments(m) {
 		sum += float64(s.relevant(lo)*s.upto(cutoff)) / float64(s.size)
 	}
 	return sum
@@ -830,12 +859,12 @@ func expectJudged(v *view, m *Measure) (float64, error) {
 	if m.cutoff > 0 {
 		n = min(n, int(m.cutoff))
 	}
-	return v.expectShare(m.cutoff, -maxParameter) * inverse(n), nil
+	return v.expectShare(m, -maxParameter) * inverse(n), nil
 }
 
 func expectUnjudged(v *view, m *Measure) (float64, error) {
 	n := float64(min(v.l.retrieved, int(m.cutoff)))
-	return (n - v.expectShare(m.cutoff, 0)) / float64(m.cutoff), nil
+	return (n - v.expectShare(m, 0)) / float64(m.cutoff), nil
 }
 
 // expectCount is expectCut for measures that are linear where the depth cuts.
@@ -909,7 +938,7 @@ func (v *view) with(m *Measure, value func(*view, *Measure) float64, order func(
 	w := viewPool.Get().(*view)
 	defer viewPool.Put(w)
 	w.q, w.l, w.v9, w.documents = v.q, other, v.v9, v.documents
-	w.hasJudge, w.nLayers, w.nCurves = false, 0, 0
+	w.forget()
 	plain := *m
 	plain.flags &^= flagJudgedOnly // other is what is left of it already
 	return value(w, &plain)

@@ -20,7 +20,8 @@ type view struct {
 	hasJudge bool
 	layers   []layer
 	curves   []curve
-	segs     []segment
+	segs     [2][]segment // of l and of judged
+	hasSegs  [2]bool
 	nLayers  int
 	nCurves  int
 }
@@ -29,7 +30,12 @@ func (v *view) reset(q *judgedQuery, l *list, e *Evaluator) {
 	v.q, v.l = q, l
 	v.v9 = e.Ties == Trec9
 	v.documents = e.Documents
-	v.hasJudge, v.nLayers, v.nCurves = false, 0, 0
+	v.forget()
+}
+
+// forget drops what was kept of another ranking.
+func (v *view) forget() {
+	v.hasJudge, v.nLayers, v.nCurves, v.hasSegs = false, 0, 0, [2]bool{}
 }
 
 // list returns the ranking that m looks at.
@@ -51,6 +57,10 @@ type layer struct {
 	relevant int       // documents in the judgments
 	ranks    []int32   // of those retrieved, ascending
 	ap       []float64 // ap[n] = Σ i/ranks[i-1] over i = 1 … n
+	// ranks with the relevant documents of every block of equal scores first,
+	// and last; see view.extremes.
+	first, last []int32
+	extremes    bool
 }
 
 // at returns the layer of m, whose rel is not 0.
@@ -67,7 +77,7 @@ func (v *view) at(m *Measure) *layer {
 	y := &v.layers[v.nLayers]
 	v.nLayers++
 	y.rel, y.judged, y.relevant = m.rel, only, v.q.relevant(m.rel)
-	y.ranks, y.ap = y.ranks[:0], append(y.ap[:0], 0)
+	y.ranks, y.ap, y.extremes = y.ranks[:0], append(y.ap[:0], 0), false
 	sum := 0.0
 	for _, p := range v.list(m).places {
 		if p.grade >= m.rel {
@@ -447,22 +457,21 @@ func (v *view) needed(level float64, relevant int) int {
 	return int(math.Round(x))
 }
 
-// beyond returns the largest precision at the need-th relevant document of
-// those retrieved or later.
-func (y *layer) beyond(need int) float64 {
+// beyond returns the largest precision at the need-th of ranks or later.
+func beyond(ranks []int32, need int) float64 {
 	best := 0.0
-	if need > len(y.ranks) {
+	if need > len(ranks) {
 		return 0
 	}
-	for i := len(y.ranks); i > 0 && i >= need; i-- {
-		best = max(best, float64(i)/float64(y.ranks[i-1]))
+	for i := len(ranks); i > 0 && i >= need; i-- {
+		best = max(best, float64(i)/float64(ranks[i-1]))
 	}
 	return best
 }
 
 func interpolated(v *view, m *Measure) float64 {
 	y := v.at(m)
-	return y.beyond(v.needed(m.x, y.relevant))
+	return beyond(y.ranks, v.needed(m.x, y.relevant))
 }
 
 var elevenLevels = []float64{0, .1, .2, .3, .4, .5, .6, .7, .8, .9, 1}
