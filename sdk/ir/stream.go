@@ -36,7 +36,7 @@ const (
 	// streamBlock is the usual size of a block in bytes.
 	streamBlock = 1 << 20
 	// spoolMemory bounds what a spool holds in memory, in bytes.
-	spoolMemory = 64 << 20
+	spoolMemory = 32 << 20
 	// spoolParts is the number of parts of a spool. One part of a spool is in
 	// memory at a time.
 	spoolParts = 256
@@ -300,7 +300,17 @@ func (st *stream) collect(o *blockOutcome, f *findings) {
 func (st *stream) spooled(ctx context.Context) error {
 	sp := &spool{}
 	defer sp.close()
-	err := st.read(ctx, func() []byte { return nil }, func(b *lineBlock) error { return sp.spread(st.d, b) })
+	var buf []byte
+	err := st.read(ctx, func() []byte { return buf }, func(b *lineBlock) error {
+		buf = b.data
+		return sp.spread(st.d, b)
+	})
+	if err == nil && sp.file != nil {
+		err = sp.flush() // one part at a time is enough memory
+		for i := range sp.parts {
+			sp.parts[i].buf = nil
+		}
+	}
 	if err != nil {
 		return err
 	}
