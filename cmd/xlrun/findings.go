@@ -185,17 +185,7 @@ func reportStudy(p *study.Plan, in runner.Findings) report.Study {
 	st.Conventions = conventions(p)
 	st.Results = "sha256:" + filepath.Base(in.Records) // a blob is named by its digest
 	st.Software = []report.Fact{{Name: "xlrun", Value: workflow.Version}}
-	for _, s := range p.Steps {
-		if s.Stage == study.StageLoad {
-			st.Data = append(st.Data, report.Data{Name: strings.TrimPrefix(s.Block, "loader."), Component: s.Component.Name, Digest: string(sourcesDigest(s.Sources))})
-		}
-		if s.Stage == study.StageImport {
-			d := report.Data{Name: strings.TrimPrefix(s.Block, "run."), Component: "run", Digest: string(s.Sources[0].Digest)}
-			if !slices.Contains(st.Data, d) {
-				st.Data = append(st.Data, d)
-			}
-		}
-	}
+	st.Data = dataOf(p)
 	for _, w := range p.Warnings {
 		st.Notes = append(st.Notes, analysis.Note{Code: "plan", Text: w.Summary + ": " + w.Detail, Warning: true})
 	}
@@ -262,6 +252,37 @@ func conventions(p *study.Plan) string {
 		ir.Rank.String():     "Documents are taken in the order of the rankings.",
 		ir.Expected.String(): "Where scores are equal, values are means over all orders.",
 	}[ties]
+}
+
+// dataOf lists the collections and the runs that a study reads, a block once:
+// its digest is that of all its files.
+func dataOf(p *study.Plan) []report.Data {
+	var out []report.Data
+	sources := map[string][]study.SourceDigest{}
+	for _, s := range p.Steps {
+		d := report.Data{Name: s.Block}
+		switch s.Stage {
+		case study.StageLoad:
+			d.Component = s.Component.Name
+		case study.StageImport:
+			d.Component = "run"
+		default:
+			continue
+		}
+		if sources[s.Block] == nil {
+			out = append(out, d)
+		}
+		for _, f := range s.Sources {
+			if !slices.ContainsFunc(sources[s.Block], func(o study.SourceDigest) bool { return o.Name == f.Name && o.Digest == f.Digest }) {
+				sources[s.Block] = append(sources[s.Block], f)
+			}
+		}
+	}
+	for i, d := range out {
+		out[i].Digest = string(sourcesDigest(sources[d.Name]))
+		_, out[i].Name, _ = strings.Cut(d.Name, ".")
+	}
+	return out
 }
 
 // variables lists what a reader must give to run the study again: a value for
