@@ -183,8 +183,10 @@ func TestRun(t *testing.T) {
 		Measures: rr,
 		Queries:  []QueryID{"q10", "q2", "q3", "q4"},
 		PerQuery: []QueryResult{
-			{Values: []float64{1}, FirstRelevant: 1}, {Values: []float64{.5}, FirstRelevant: 2},
-			{Values: []float64{0}}, {Values: []float64{0}},
+			{Values: []float64{1}, FirstRelevant: 1},
+			{Values: []float64{.5}, FirstRelevant: 2},
+			{Values: []float64{0}},
+			{Values: []float64{0}},
 		},
 		Means:        []float64{1.5 / 4},
 		Missing:      []QueryID{"q4"},

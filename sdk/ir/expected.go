@@ -618,10 +618,10 @@ func expectAccuracy(v *view, m *Measure) (float64, error) {
 		}
 		return sum, nil
 	}
-	switch {
-	case within == 0:
+	switch within {
+	case 0:
 		return 0, nil
-	case within == total:
+	case total:
 		return 1, nil
 	}
 	return 1 - wrong/(float64(within)*float64(total-within)), nil

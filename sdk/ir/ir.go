@@ -6,10 +6,12 @@
 // the order in which a ranking arrives means nothing. It is sorted by score,
 // highest first, and equal scores by document id, highest first in byte order.
 // trec_eval ignores ranks in the same way. It compared scores as 32-bit floats
-// up to version 9 and compares 64-bit floats since version 10; see [Ties].
+// up to version 9 and compares 64-bit floats since version 10; see [Ties] for
+// these and other rules. Every result tells for how many queries the rule
+// matters.
 //
-// The package computes no statistics over queries but the mean, and knows
-// neither texts nor languages.
+// The package computes no statistics over queries but means and sums, and
+// knows neither texts nor languages.
 package ir
 
 import (
@@ -119,7 +121,7 @@ const (
 	Trec10 Ties = iota
 	// Trec9 rounds scores to 32-bit floats first, as trec_eval up to 9.0.8
 	// does: scores that agree in about seven digits become ties. Equal scores
-	// as in Trec10.
+	// as in Trec10. Levels of recall are rounded as that version does, too.
 	Trec9
 	// Rank ignores scores and orders by [Hit.Rank], smallest first. A ranking
 	// without ranks keeps the order in which it came. Two documents of one

@@ -28,6 +28,7 @@ const (
 // Aggregate says how the values of queries become the value of a run.
 type Aggregate int
 
+// How the values of queries become the value of a run.
 const (
 	Mean          Aggregate = iota // arithmetic mean
 	Sum                            // sum, of counts

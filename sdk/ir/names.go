@@ -124,10 +124,10 @@ func splitWords(text string) []word {
 		return rest != "" && strings.IndexByte("(@", rest[0]) >= 0 || start >= 0 && strings.HasSuffix(strings.TrimSpace(text[start:i]), "@")
 	}
 	for i := range len(text) {
-		switch c := text[i]; {
-		case c == '(' || c == '{':
+		switch text[i] {
+		case '(', '{':
 			depth++
-		case c == ')' || c == '}':
+		case ')', '}':
 			depth--
 		}
 		if blank := strings.IndexByte(" \t\r\n", text[i]) >= 0; blank && depth <= 0 {
@@ -263,7 +263,6 @@ func (p *parser) measure() (m Measure, known bool) {
 			suggestion := m.String()
 			p.fail(at, suggestion, "%s takes no cutoff", f.name)
 		case atRecall:
-			level = true
 			p.level(&m, cut, at)
 		default:
 			p.cutoff(&m, cut, at)

@@ -79,10 +79,8 @@ func TestTrecEval(t *testing.T) {
 			got := map[string]string{}
 			for i, m := range e.Measures {
 				for q, id := range append(res.Queries, "all") {
-					value, text := 0.0, ""
-					if id == "all" {
-						value, text = res.Means[i], run.Tag
-					} else {
+					value, text := res.Means[i], run.Tag
+					if id != "all" {
 						value = res.PerQuery[q].Values[i]
 						if m.Aggregate() == Text {
 							text = res.PerQuery[q].Texts[i]
@@ -120,5 +118,31 @@ func TestTrecEval(t *testing.T) {
 				t.Errorf("want %d values compared, got %d", c.values, values)
 			}
 		})
+	}
+}
+
+// What version 9.0.8 prints for NIST's files and version 10 does not.
+func TestTrecEval9(t *testing.T) {
+	dir := trecEvalDir(t)
+	qrels, err := LoadQrels(filepath.Join(dir, "qrels.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	run, err := LoadRun(filepath.Join(dir, "results.test"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for ties, want := range map[Ties]string{
+		Trec9:  "0.2096 0.3884 0.1420 0.0822 0.1958",
+		Trec10: "0.2098 0.3885 0.1528 0.0858 0.1962",
+	} {
+		res, err := (&Evaluator{Measures: MustMeasures("IPrec@0.1", "IPrec@0.6", "11pt_avg"), Ties: ties}).Run(qrels, run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := fmt.Sprintf("%.4f %.4f %.4f %.4f %.4f", res.PerQuery[0].Values[0], res.Means[0], res.PerQuery[1].Values[1], res.Means[1], res.Means[2])
+		if got != want {
+			t.Errorf("%v: want %s, got %s", ties, want, got)
+		}
 	}
 }
