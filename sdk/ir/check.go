@@ -83,7 +83,7 @@ func (c *checker) lookUp(id string, hits []entry, lines []int64, judgments Judgm
 			if (slot^h)>>32 != 0 {
 				continue
 			}
-			first := -1
+			var first int
 			if n := int(uint32(slot)) - 1; n >= len(c.judged) {
 				first = n - len(c.judged)
 				if string(hits[first].doc) != doc {

@@ -201,7 +201,7 @@ func (st *stream) run(ctx context.Context, produce func(ctx context.Context, get
 			if err := collect(o); err != nil {
 				cancel()
 				select {
-				case <-produced: // the source may be opened again
+				case <-produced: //nolint:errcheck // err came first; the source may be opened again now
 				case <-ctx.Done():
 				}
 				return err
@@ -509,7 +509,7 @@ func (sp *spool) spread(d *dialect, b *lineBlock) error {
 	var id []byte
 	for i := 0; i < len(data); {
 		s, e := d.firstField(data, i)
-		if s < e && !(d.comments && data[s] == '#') {
+		if s < e && (!d.comments || data[s] != '#') {
 			if id == nil {
 				id = data[s:e]
 			} else if !bytes.Equal(id, data[s:e]) {
@@ -647,7 +647,7 @@ func (sp *spool) gather(i int, st *stream, f *findings, get func() []byte, put f
 func (d *dialect) content(lines []byte) (id []byte, skipped int64) {
 	for i := 0; i < len(lines); {
 		s, e := d.firstField(lines, i)
-		if s < e && !(d.comments && lines[s] == '#') {
+		if s < e && (!d.comments || lines[s] != '#') {
 			return lines[s:e], skipped
 		}
 		i = e + bytes.IndexByte(lines[e:], '\n') + 1

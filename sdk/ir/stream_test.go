@@ -89,6 +89,9 @@ func streamEquals(t *testing.T, e *Evaluator, qrels Qrels, src Source) {
 		t.Fatalf("Run says %v, Stream %v", errRun, err)
 	}
 	if err != nil {
+		if err.Error() != errRun.Error() {
+			t.Errorf("Run says %v, Stream %v", errRun, err)
+		}
 		return
 	}
 	if diff := cmp.Diff(want, got, cmp.Comparer(sameFloat), cmp.AllowUnexported(Measure{}), cmpopts.IgnoreFields(RunResult{}, "Findings", "Tag")); diff != "" {
@@ -133,7 +136,7 @@ func TestStreamEqualsRun(t *testing.T) {
 		if err != nil {
 			continue // nothing was judged
 		}
-		e := &Evaluator{Measures: streamMeasures(t), Workers: 1 + rng.IntN(5), Ties: []Ties{Trec10, Trec9}[i%2], RetrievedOnly: i%5 == 0, Depth: i % 7 * 3}
+		e := &Evaluator{Measures: streamMeasures(t), Workers: 1 + rng.IntN(5), Ties: Ties(i % 4), RetrievedOnly: i%5 == 0, Depth: i % 7 * 3}
 		streamEquals(t, e, qrels, textSource(runText))
 	}
 }
@@ -349,8 +352,8 @@ func FuzzStream(f *testing.F) {
 			return
 		}
 		e := &Evaluator{
-			Measures: measures, Workers: 1 + int(options&3), Ties: Ties(options >> 2 & 1),
-			RetrievedOnly: options&8 != 0, Depth: int(options >> 4 & 3), JudgedOnly: options&64 != 0,
+			Measures: measures, Workers: 1 + int(options&3), Ties: Ties(options >> 2 & 3),
+			RetrievedOnly: options&16 != 0, Depth: int(options >> 5 & 3), JudgedOnly: options&128 != 0,
 		}
 		streamEquals(t, e, qrels, textSource(runText))
 	})

@@ -21,7 +21,6 @@ import (
 type lineWriter struct {
 	shape shape
 	tag   string
-	line  []byte
 }
 
 // row appends a row. A text that is missing leaves a line with too few fields.
@@ -324,7 +323,7 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 				return to, fail(fmt.Errorf("the score of %q must be a number, got %q", key, t))
 			case json.Number:
 				haveKey = false
-				query := ""
+				var query string
 				switch len(path) {
 				case 1:
 					query = path[0]
