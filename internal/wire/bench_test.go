@@ -25,29 +25,41 @@ func rankings() []sdk.JudgedQuery {
 // BenchmarkRankings takes them from one end of the wire to the other.
 func BenchmarkRankings(b *testing.B) {
 	all := rankings()
-	b.Run("judged", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			w, r := NewWriter(nil), NewReader()
-			for _, q := range all {
-				if err := w.Record(ToJudgedQuery(q), 1); err != nil {
+	for _, told := range []bool{false, true} {
+		name := "judged"
+		if told {
+			name = "told"
+			for i := range all {
+				all[i].Language, all[i].Documents = "deu", map[string]sdk.DocumentInfo{}
+				for _, d := range all[i].Ranking {
+					all[i].Documents[d.ID] = sdk.DocumentInfo{Language: "eng", Group: d.ID[9:]}
+				}
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w, r := NewWriter(nil), NewReader()
+				for _, q := range all {
+					if err := w.Record(ToJudgedQuery(q), 1); err != nil {
+						b.Fatal(err)
+					}
+				}
+				data, done := w.Finish()
+				r.Feed(data)
+				for range all {
+					var q sdk.JudgedQuery
+					if ok, err := r.NextJudgedQuery(&q); !ok || err != nil {
+						b.Fatal(ok, err)
+					}
+					r.Count(1)
+				}
+				if err := r.Check(done); err != nil {
 					b.Fatal(err)
 				}
 			}
-			data, done := w.Finish()
-			r.Feed(data)
-			for range all {
-				var q sdk.JudgedQuery
-				if ok, err := r.NextJudgedQuery(&q); !ok || err != nil {
-					b.Fatal(ok, err)
-				}
-				r.Count(1)
-			}
-			if err := r.Check(done); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		})
+	}
 	b.Run("hits", func(b *testing.B) {
 		b.ReportAllocs()
 		hits := make([]sdk.Hit, 50)

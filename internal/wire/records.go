@@ -241,9 +241,13 @@ func ToJudgedQuery(q sdk.JudgedQuery) *pluginpb.JudgedQuery {
 		binary.LittleEndian.PutUint64(p.Scores[8*i:], math.Float64bits(r.Score))
 	}
 	p.Language, p.Group = q.Language, q.Group
+	documents := make([]pluginpb.JudgedDocument, 0, len(q.Documents))
 	for _, d := range slices.Sorted(maps.Keys(q.Documents)) {
 		info := q.Documents[d]
-		p.Documents = append(p.Documents, &pluginpb.JudgedDocument{Id: d, Language: info.Language, Group: info.Group})
+		documents = documents[:len(documents)+1]
+		m := &documents[len(documents)-1]
+		m.Id, m.Language, m.Group = d, info.Language, info.Group
+		p.Documents = append(p.Documents, m)
 	}
 	for _, l := range slices.Sorted(maps.Keys(q.Candidates)) {
 		p.Candidates = append(p.Candidates, &pluginpb.LanguageCount{Language: l, Count: int64(q.Candidates[l])})
@@ -263,6 +267,43 @@ func QueryValues(p *pluginpb.QueryValues) (sdk.QueryValues, error) {
 	var err error
 	v.Values, err = Float64(p.GetValues())
 	return v, err
+}
+
+// judgedDocumentInfo decodes a JudgedDocument. text holds the same bytes as b:
+// the strings are parts of it.
+func judgedDocumentInfo(b []byte, text string) (id string, info sdk.DocumentInfo, err error) {
+	for at := 0; at < len(b); {
+		field, kind, n := protowire.ConsumeTag(b[at:])
+		if n < 0 {
+			return "", info, protowire.ParseError(n)
+		}
+		if field > protowire.MaxValidNumber {
+			return "", info, fmt.Errorf("a field numbered %d", field)
+		}
+		at += n
+		n = protowire.ConsumeFieldValue(field, kind, b[at:])
+		if n < 0 {
+			return "", info, protowire.ParseError(n)
+		}
+		at += n
+		if kind != protowire.BytesType || field > 3 {
+			continue // a field of a later version
+		}
+		value, _ := protowire.ConsumeBytes(b[at-n : at])
+		s := text[at-len(value) : at]
+		if !utf8.ValidString(s) {
+			return "", info, fmt.Errorf("a document's identifier, language or group that is no UTF-8: %q", s)
+		}
+		switch field {
+		case 1:
+			id = s
+		case 2:
+			info.Language = s
+		case 3:
+			info.Group = s
+		}
+	}
+	return id, info, nil
 }
 
 // NextJudgedQuery is Next for a JudgedQuery. Rankings are many short strings:
@@ -357,14 +398,14 @@ func judgedQuery(b []byte, q *sdk.JudgedQuery) error {
 		case judgedScores:
 			scores = value
 		case judgedDocuments:
-			var d pluginpb.JudgedDocument
-			if err := proto.Unmarshal(value, &d); err != nil {
+			id, info, err := judgedDocumentInfo(value, text[at-len(value):at])
+			if err != nil {
 				return err
 			}
 			if q.Documents == nil {
-				q.Documents = make(map[string]sdk.DocumentInfo, len(q.Ranking))
+				q.Documents = make(map[string]sdk.DocumentInfo, len(q.Ranking)+len(judged))
 			}
-			q.Documents[d.GetId()] = sdk.DocumentInfo{Language: d.GetLanguage(), Group: d.GetGroup()}
+			q.Documents[id] = info
 		case judgedCandidates:
 			var c pluginpb.LanguageCount
 			if err := proto.Unmarshal(value, &c); err != nil {

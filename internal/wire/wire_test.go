@@ -359,6 +359,8 @@ func FuzzJudgedQuery(f *testing.F) {
 	f.Add([]byte("\xa8\x93\x93\x93\x30\xf2\x30"))                         // a field number beyond all
 	f.Add([]byte("\x12\x01a\x12\x01b\x18\x01\x18\x04"))                   // numbers that are not packed
 	f.Add([]byte("\x0a\x01a\x0a\x01b\x58\x07\x7b\x08\x01\x7c"))           // twice an id, and fields unknown
+	f.Add([]byte("\x42\x08\x12\x01l\x0a\x01a\x20\x07"))                   // fields in another order, and one unknown
+	f.Add([]byte("\x42\x03\x0a\x01\xff"))                                 // no UTF-8 in a document
 	f.Add([]byte("\x42\x02\x0a\x05"))                                     // a document cut off
 	f.Add([]byte("\x22\x01\xff\x2a\x08\x00\x00\x00\x00\x00\x00\x00\x00")) // no UTF-8
 	f.Add([]byte("\x12\x01a\x1a\x01\x80"))                                // a varint cut off
