@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/results"
-	"github.com/xlrun/xlrun/internal/stats"
+	"github.com/xlrun/xlrun/sdk/ir/multilingual"
 )
 
 // worstLanguages is how many languages "the worst" are where an analysis does
@@ -54,8 +54,8 @@ type SystemLanguages struct {
 type LanguageSpread struct {
 	Worst     []LanguageValue `json:"worst"` // worst first
 	WorstMean float64         `json:"worst_mean"`
-	SD        float64         `json:"sd"` // over languages, n−1
-	Gini      float64         `json:"gini"`
+	SD        float64         `json:"sd"`             // over languages, n−1
+	Gini      *float64        `json:"gini,omitempty"` // absent where all scores are 0
 
 	// Gap is the mean of the reference languages minus that of all others, and
 	// Gaps the same language by language; relative ones are shares of the
@@ -73,9 +73,9 @@ type LanguageValue struct {
 
 // LanguageGap is how far a language is behind the reference; below 0: ahead.
 type LanguageGap struct {
-	Code     string  `json:"code"`
-	Gap      float64 `json:"gap"`
-	Relative float64 `json:"relative"` // Gap as a share of the reference; 0 where that is 0
+	Code     string   `json:"code"`
+	Gap      float64  `json:"gap"`
+	Relative *float64 `json:"relative,omitempty"` // Gap as a share of the reference; absent where that is 0
 }
 
 // LanguageTransfer is what a system reaches in a language it never saw, beside
@@ -149,27 +149,22 @@ func (g *grid) acrossLanguages(all []*system, compared *Systems) *LanguageSummar
 	}
 	out := &LanguageSummary{Languages: []string{}, Reference: []string{}, Worst: cmp.Or(g.analysis.Worst, worstLanguages), Systems: []SystemLanguages{}}
 	out.Comparable, out.Reason = g.comparable(all, langs)
-	var reference []int // places in langs
-	for k, l := range langs {
+	for _, l := range langs {
 		out.Languages = append(out.Languages, g.langs[l])
 		if slices.Contains(g.analysis.Reference, g.langs[l]) {
-			reference = append(reference, k)
 			out.Reference = append(out.Reference, g.langs[l])
 		}
 	}
 	for _, s := range all {
 		x := SystemLanguages{System: s.name}
-		values := make([]float64, len(langs))
-		var sum, queries float64
+		scores := make([]multilingual.Score, len(langs))
 		for k, l := range langs {
-			m := s.byLang[l]
-			values[k] = m.mean
-			sum += m.mean * float64(len(m.values))
-			queries += float64(len(m.values))
+			scores[k] = multilingual.Score{Language: g.langs[l], Value: s.byLang[l].mean, Queries: len(s.byLang[l].values)}
 		}
-		x.Macro, x.Weighted = stats.Mean(values), sum/queries
+		x.Macro, _ = multilingual.Macro(scores) // there are languages, and each has queries
+		x.Weighted, _ = multilingual.QueryMean(scores)
 		if out.Comparable {
-			x.Spread = spreadOf(out.Languages, values, reference, out.Worst)
+			x.Spread = spreadOf(scores, out.Reference, out.Worst)
 		}
 		x.Transfer = g.transfer(s, all, langs)
 		out.Systems = append(out.Systems, x)
@@ -207,43 +202,43 @@ func (x *SystemLanguages) extremes(from *Systems) {
 }
 
 // spreadOf describes the scores of comparable languages.
-func spreadOf(codes []string, values []float64, reference []int, worst int) *LanguageSpread {
-	s := &LanguageSpread{SD: math.Sqrt(stats.Variance(values)), Gini: stats.Gini(values), Worst: []LanguageValue{}}
-	order := make([]int, len(values))
-	for i := range order {
-		order[i] = i
+func spreadOf(scores []multilingual.Score, reference []string, worst int) *LanguageSpread {
+	defined := func(v float64, why string) *float64 {
+		if why != "" {
+			return nil
+		}
+		return &v
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(values[a], values[b]), strings.Compare(codes[a], codes[b]))
+	s := &LanguageSpread{Worst: []LanguageValue{}}
+	worst = min(worst, len(scores))
+	order := slices.Clone(scores)
+	slices.SortStableFunc(order, func(a, b multilingual.Score) int {
+		return cmp.Or(cmp.Compare(a.Value, b.Value), strings.Compare(a.Language, b.Language))
 	})
-	for _, i := range order[:min(worst, len(order))] {
-		s.Worst = append(s.Worst, LanguageValue{codes[i], values[i]})
-		s.WorstMean += values[i]
+	for _, x := range order[:worst] {
+		s.Worst = append(s.Worst, LanguageValue{x.Language, x.Value})
 	}
-	s.WorstMean /= float64(len(s.Worst))
-	if len(reference) == 0 || len(reference) == len(values) {
+	s.WorstMean, _ = multilingual.Worst(scores, worst)
+	s.SD, _ = multilingual.SD(scores) // two languages or more
+	s.Gini = defined(multilingual.Gini(scores))
+	if len(reference) == 0 {
 		return s
 	}
-	var ref, rest float64
-	for _, k := range reference {
-		ref += values[k] / float64(len(reference))
+	s.Gap, s.Relative = defined(multilingual.Gap(scores, reference...)), defined(multilingual.RelativeGap(scores, reference...))
+	if s.Gap == nil {
+		return s
 	}
-	for k, v := range values {
-		if slices.Contains(reference, k) {
+	for _, x := range scores {
+		if slices.Contains(reference, x.Language) {
 			continue
 		}
-		rest += v / float64(len(values)-len(reference))
-		gap := LanguageGap{Code: codes[k], Gap: ref - v}
-		if ref > 0 {
-			gap.Relative = gap.Gap / ref
-		}
+		// The gap of one language is that among the reference and it alone.
+		own := slices.DeleteFunc(slices.Clone(scores), func(o multilingual.Score) bool {
+			return o.Language != x.Language && !slices.Contains(reference, o.Language)
+		})
+		gap := LanguageGap{Code: x.Language, Relative: defined(multilingual.RelativeGap(own, reference...))}
+		gap.Gap, _ = multilingual.Gap(own, reference...)
 		s.Gaps = append(s.Gaps, gap)
-	}
-	gap := ref - rest
-	s.Gap = &gap
-	if ref > 0 {
-		relative := gap / ref
-		s.Relative = &relative
 	}
 	return s
 }
@@ -280,13 +275,13 @@ func (g *grid) transfer(s *system, all []*system, langs []int) []LanguageTransfe
 		}
 		t := LanguageTransfer{Code: g.langs[l], Supervised: with[0].name}
 		own, best := s.byLang[l].mean, with[0].byLang[l].mean
-		if best > 0 {
-			ratio := own / best
+		if ratio, why := multilingual.TransferRatio(own, best); why == "" {
 			t.Ratio = &ratio
 		}
 		if len(base) == 1 && best > base[0].byLang[l].mean {
-			closed := (own - base[0].byLang[l].mean) / (best - base[0].byLang[l].mean)
-			t.Closed = &closed
+			if closed, why := multilingual.GapClosed(own, base[0].byLang[l].mean, best); why == "" {
+				t.Closed = &closed
+			}
 		}
 		out = append(out, t)
 	}

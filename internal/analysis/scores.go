@@ -72,9 +72,6 @@ const (
 	NoteRange            = "range"
 )
 
-// scoreKey is one column of one table, before it is known what columns are.
-type scoreKey struct{ task, split, subset string }
-
 // CompareScores makes a table of each task and split; where every task has one
 // subset, one table with tasks as columns.
 func CompareScores(rows []results.Score, opt ScoreOptions) ([]ScoreTable, error) {

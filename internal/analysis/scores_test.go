@@ -166,7 +166,7 @@ func TestCompareScoresOfTasks(t *testing.T) {
 
 // What is exported are the means that the analysis has.
 func TestScoreCollector(t *testing.T) {
-	d, rs := existing(map[string]float64{"bm25": -.6, "dense": .3}, []string{"bm25", "dense"}, []string{"cat", "deu"}, 20, 1)
+	d, rs := existing(map[string]float64{"bm25": -.6, "dense": .3}, []string{"bm25", "dense"}, []string{"cat", "deu"}, 20)
 	c := NewScoreCollector(d.Axes)
 	for _, r := range rs {
 		c.Add(r)

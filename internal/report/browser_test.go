@@ -297,7 +297,7 @@ func writePage(t *testing.T, in Input) string {
 
 func TestPageInBrowser(t *testing.T) {
 	b := newBrowser(t)
-	for name, in := range map[string]Input{"small": fixture(small), "large": fixture(large)} {
+	for name, in := range map[string]Input{"small": fixture(small), "large": fixture(large), "systems": systemsFixture(t)} {
 		path := writePage(t, in)
 		visits := []visit{
 			{width: 1280, scripts: true}, {width: 390, dark: true, scripts: true}, {width: 320, scripts: true}, {width: 390}, {width: 800, print: true, dark: true, scripts: true},

@@ -199,7 +199,11 @@ func (d *drawing) across() table {
 			for _, l := range s.Spread.Worst {
 				worst = append(worst, d.name(l.Code))
 			}
-			row = append(row, mean(s.Spread.WorstMean), strings.Join(worst, ", "), mean(s.Spread.SD), mean(s.Spread.Gini))
+			gini := cell{}
+			if s.Spread.Gini != nil {
+				gini = mean(*s.Spread.Gini)
+			}
+			row = append(row, mean(s.Spread.WorstMean), strings.Join(worst, ", "), mean(s.Spread.SD), gini)
 			if gap {
 				row = append(row, optional(s.Spread.Gap, 100, 1), optional(s.Spread.Relative, 100, 1))
 			}
@@ -240,7 +244,7 @@ func (d *drawing) gaps() table {
 			if s.Spread != nil {
 				for _, g := range s.Spread.Gaps {
 					if g.Code == code {
-						row[2], row[3], found = optional(&g.Gap, 100, 1), optional(&g.Relative, 100, 1), true
+						row[2], row[3], found = optional(&g.Gap, 100, 1), optional(g.Relative, 100, 1), true
 					}
 				}
 			}
