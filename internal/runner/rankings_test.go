@@ -94,7 +94,8 @@ func TestFuseRules(t *testing.T) {
 		want []results.Ranked
 	}{
 		{
-			"equal scores rank by id, descending, wherever they stood", study.Fusion{Method: study.FuseRRF, K: 0, Weights: one},
+			"equal scores rank by id, descending, wherever they stood",
+			study.Fusion{Method: study.FuseRRF, K: 0, Weights: one},
 			rankedRows("a", 2., "c", 2., "b", 2.), nil,
 			rankedRows("c", 1., "b", .5, "a", 1./3),
 		},
@@ -464,6 +465,50 @@ func TestHeader(t *testing.T) {
 	} {
 		if !strings.Contains(both, want) {
 			t.Errorf("%s is not in the header of the fusion:\n%s", want, both)
+		}
+	}
+}
+
+// TestExportedRunsComeBack: what one study hands on, another takes, ties and
+// all.
+func TestExportedRunsComeBack(t *testing.T) {
+	var lines []string
+	for g := range fakeGroups {
+		lines = append(lines, fmt.Sprintf("test%d-isl Q0 test%d-eng 1 2.5 bm25", g, g))
+	}
+	s := newStore(t)
+	plan := existingPlan(writeRun(t, "r.trec", lines), study.Declared{}, 15)
+	out := mustRun(t, plan, options(s, &fakeHost{}, 2))
+	want, _ := rankingOf(t, s, stepOf(t, plan, study.StageSearch))
+	name := filepath.Join(out.Results, "runs", fmt.Sprintf("%s-1.trec.gz", plan.Cells[0].ID.Short()))
+	b, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := existingPlan(study.SourceDigest{Name: "run", Digest: cas.Sum(b), Path: name}, study.Declared{}, 15)
+	mustRun(t, again, options(s, &fakeHost{}, 2))
+	got, notes := rankingOf(t, s, stepOf(t, again, study.StageImport))
+	ties := 0
+	for i := range got {
+		if i > 0 && got[i].QueryID == got[i-1].QueryID && got[i].Score == got[i-1].Score {
+			ties++
+		}
+	}
+	if ties == 0 {
+		t.Error("no ties: the order among equal scores is not tried")
+	}
+	ranks := func(rows []results.Ranked) (out []string) {
+		for _, r := range rows {
+			out = append(out, fmt.Sprint(r.QueryID, " ", r.DocumentID, " ", r.Rank))
+		}
+		return out
+	}
+	if d := cmp.Diff(ranks(want), ranks(got)); d != "" {
+		t.Errorf("(-want +got):\n%.2000s", d)
+	}
+	for what, n := range notes {
+		if !strings.HasPrefix(what, "in its file: ") {
+			t.Errorf("%d %s", n.Count, what)
 		}
 	}
 }
