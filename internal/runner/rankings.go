@@ -301,10 +301,11 @@ func fuse(ctx context.Context, j *job) (*result, error) {
 		ranking []results.Ranked
 		without = make([][]string, len(inputs)) // queries
 	)
-	for _, id := range p.QueryIDs {
+	for n, id := range p.QueryIDs {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		j.report(int64(n), int64(len(p.QueryIDs)))
 		parts := make([][]results.Ranked, len(rest))
 		for i := range rest {
 			n := 0

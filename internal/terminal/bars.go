@@ -381,7 +381,7 @@ func unit(s study.Stage) string {
 		return " examples"
 	case study.StageEncode:
 		return " texts"
-	case study.StageSearch, study.StageMeasure:
+	case study.StageSearch, study.StageImport, study.StageFuse, study.StageMeasure:
 		return " queries"
 	}
 	return ""
