@@ -43,8 +43,12 @@ func main() {
 	data := flag.String("data", "examples/minifaq", "`directory` of minifaq")
 	out := flag.String("out", "examples/existing-runs", "`directory` to write to")
 	flag.Parse()
-	docs := texts(*data, "eng", func(r row) (string, string) { return "eng/" + r.ID + ".answer", r.Question + " " + r.Answer })
-	writeCorpus(*out, *data)
+	writeAll(*data, *out)
+}
+
+func writeAll(data, out string) {
+	docs := texts(data, "eng", func(r row) (string, string) { return "eng/" + r.ID + ".answer", r.Question + " " + r.Answer })
+	writeCorpus(out, data)
 	words, grams := newIndex(docs, tokens), newIndex(docs, trigrams)
 	var ids []string
 	var vectors []float32
@@ -56,7 +60,7 @@ func main() {
 	}
 	add(docs)
 	for _, lang := range targets {
-		queries := texts(*data, lang, func(r row) (string, string) { return lang + "/" + r.ID, r.Question })
+		queries := texts(data, lang, func(r row) (string, string) { return lang + "/" + r.ID, r.Question })
 		add(queries)
 		bm25, cosine := ir.Run{Tag: "bm25", Rankings: map[ir.QueryID]ir.Ranking{}}, ir.Run{Tag: "trigrams", Rankings: map[ir.QueryID]ir.Ranking{}}
 		var tsv, qrels bytes.Buffer
@@ -72,15 +76,15 @@ func main() {
 				cosine.Rankings[ir.QueryID(q.id)] = r
 			}
 		}
-		write(filepath.Join(*out, "queries", lang+".tsv"), tsv.Bytes())
-		write(filepath.Join(*out, "qrels", lang+".tsv"), qrels.Bytes())
-		writeRun(filepath.Join(*out, "runs", "bm25."+lang+".trec.gz"), bm25)
-		writeRun(filepath.Join(*out, "runs", "trigrams."+lang+".trec.gz"), cosine)
+		write(filepath.Join(out, "queries", lang+".tsv"), tsv.Bytes())
+		write(filepath.Join(out, "qrels", lang+".tsv"), qrels.Bytes())
+		writeRun(filepath.Join(out, "runs", "bm25."+lang+".trec.gz"), bm25)
+		writeRun(filepath.Join(out, "runs", "trigrams."+lang+".trec.gz"), cosine)
 	}
 	var npy bytes.Buffer
 	check(vec.WriteNPY(&npy, vec.Matrix{Data: vectors, Rows: len(ids), Dim: dim}))
-	write(filepath.Join(*out, "vectors.npy"), npy.Bytes())
-	write(filepath.Join(*out, "ids.txt"), []byte(strings.Join(ids, "\n")+"\n"))
+	write(filepath.Join(out, "vectors.npy"), npy.Bytes())
+	write(filepath.Join(out, "ids.txt"), []byte(strings.Join(ids, "\n")+"\n"))
 }
 
 type text struct{ id, body string }
