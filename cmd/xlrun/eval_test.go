@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"flag"
 	"os"
@@ -179,5 +180,42 @@ func TestEvalArgs(t *testing.T) {
 		if got := strings.Join(evalArgs(strings.Fields(in), fs), " "); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestEvalPacked checks files that are compressed, and one that ends too
+// early: no values may come of it.
+func TestEvalPacked(t *testing.T) {
+	dir := filepath.Join("testdata", "eval")
+	qrels := filepath.Join(dir, "qrels.txt")
+	run, err := os.ReadFile(filepath.Join(dir, "run.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := evalFile(t, "-c", qrels, filepath.Join(dir, "run.txt"))
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := w.Write(run); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	whole, part := filepath.Join(t.TempDir(), "run.gz"), filepath.Join(t.TempDir(), "part.gz")
+	if err := os.WriteFile(whole, packed.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if got := evalFile(t, "-c", qrels, whole); got != want {
+		t.Error("other values from a .gz")
+	}
+	if err := os.WriteFile(part, packed.Bytes()[:packed.Len()/2], 0o644); err != nil {
+		t.Fatal(err)
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	if code := xlrun([]string{"eval", "-o", out, qrels, part}); code != exitFailed {
+		t.Errorf("exit status %d for half a file, want %d", code, exitFailed)
+	}
+	if exists(out) {
+		t.Error("values were written for half a file")
 	}
 }

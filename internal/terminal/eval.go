@@ -549,7 +549,7 @@ func (u *UI) evalColumn(b *strings.Builder, p painter, e *Evaluation) {
 		}
 		rows = append(rows, line)
 	}
-	for i, line := range p.table(2, rows, []int{1, 2}) {
+	for i, line := range p.table(2, rows, []int{1, 2}[:len(head)-1]) {
 		if i == 0 {
 			line = p.in(line, faint)
 		}

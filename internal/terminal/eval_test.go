@@ -46,6 +46,12 @@ func twoRuns() *Evaluation {
 	return e
 }
 
+func noTies() *Evaluation {
+	e := testEvaluation()
+	e.Runs[0].TiedQueries, e.Runs[0].TieDependent = 0, make([]int, len(e.Measures))
+	return e
+}
+
 func TestEvaluationLines(t *testing.T) {
 	e := testEvaluation()
 	e.ByQuery = true
@@ -121,6 +127,7 @@ func TestEvaluationTables(t *testing.T) {
 		"queries": {testEvaluation(), 80, true},
 		"two":     {twoRuns(), 80, false},
 		"narrow":  {twoRuns(), 40, false},
+		"no ties": {noTies(), 80, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScreen(c.width, 24)
@@ -136,7 +143,7 @@ func TestEvaluationTables(t *testing.T) {
 			if strings.Contains(got, "\x1b") {
 				t.Error("a tag wrote to the terminal itself")
 			}
-			golden(t, "eval-"+name+".txt", got)
+			golden(t, "eval-"+strings.ReplaceAll(name, " ", "-")+".txt", got)
 		})
 	}
 }
