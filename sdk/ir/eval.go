@@ -455,7 +455,7 @@ func (r *RunResult) aggregate() {
 	for _, q := range r.PerQuery {
 		for i, v := range q.Values {
 			if r.Measures[i].Aggregate() == GeometricMean {
-				v = math.Log(max(v, geometricFloor))
+				v = logOf(max(v, geometricFloor))
 			}
 			r.Means[i] += v
 		}

@@ -529,7 +529,7 @@ func expectInfAP(v *view, m *Measure) (float64, error) {
 			d := draw(int(s.size)-1, judged)
 			for t := range int(s.seen) {
 				for w, p := range d.p[:min(t, judged)+1] {
-					part += p * inferred(float64(int(s.first)-1+t), rel+float64(float64(w)*perJudged), nonrel+float64(float64(w)*(1-perJudged)), pooled+float64(float64(t-w)*perRest))
+					part += float64(p * inferred(float64(int(s.first)-1+t), rel+float64(float64(w)*perJudged), nonrel+float64(float64(w)*(1-perJudged)), pooled+float64(float64(t-w)*perRest)))
 				}
 				if t+1 < int(s.size) {
 					d.next()
@@ -591,7 +591,7 @@ func expectAccuracy(v *view, m *Measure) (float64, error) {
 		seen := s.upto(m.cutoff)
 		worse := float64(int(s.first) - 1 - within)
 		if seen == n {
-			wrong += float64(r) * (worse + float64(n-r)/2)
+			wrong += float64(float64(r) * (worse + float64(n-r)/2))
 			within += r
 			continue
 		}
@@ -612,8 +612,8 @@ func expectAccuracy(v *view, m *Measure) (float64, error) {
 			case others == 0:
 				sum += p
 			default:
-				pairs := wrong + float64(x)*(worse+float64(seen-x)/2)
-				sum += p * (1 - pairs/(float64(found)*float64(others)))
+				pairs := wrong + float64(float64(x)*(worse+float64(seen-x)/2))
+				sum += float64(p * (1 - pairs/(float64(found)*float64(others))))
 			}
 		}
 		return sum, nil
@@ -660,7 +660,7 @@ func expectCompat(v *view, m *Measure) (float64, error) {
 				ideal := min(max(i-first, 0), r)
 				overlap := 0.0
 				for j, chance := range d.p {
-					overlap += chance * float64(min(j, ideal))
+					overlap += float64(chance * float64(min(j, ideal)))
 				}
 				joins[i] += overlap - last
 				last = overlap
@@ -732,7 +732,7 @@ func (v *view) level(m *Measure, need int) (float64, error) {
 				return count < need || float64(count)/float64(int(p.first)+t-1) <= x
 			})
 		}
-		mean += (chance - below) * x
+		mean += float64((chance - below) * x)
 		below = chance
 	}
 	return mean, nil
@@ -807,7 +807,7 @@ func expectResidual(v *view, m *Measure) (float64, error) {
 		return 0
 	})
 	all := 1 - math.Pow(m.x, float64(v.l.retrieved)) // (1-p)·Σ p^(rank-1)
-	return 1 - all + (all - (1-m.x)*seen), nil
+	return 1 - all + (all - float64((1-m.x)*seen)), nil
 }
 
 // weighted is the mean of [view.persistent].
@@ -1067,11 +1067,10 @@ func expectNDCGRel(v *view, m *Measure) (float64, error) {
 	log := log2s(l.retrieved + 1)
 	sum, so, found := 0.0, 0.0, 0 // so: gain of the segments before, as expected
 	for _, s := range v.segments(m) {
-		total, squares, count := 0.0, 0.0, 0
+		total, count := 0.0, 0
 		for _, p := range s.places {
 			if x := g.of(p.grade); x > 0 {
 				total += x
-				squares += float64(x * x)
 				count++
 			}
 		}
@@ -1087,10 +1086,10 @@ func expectNDCGRel(v *view, m *Measure) (float64, error) {
 		for i := range s.size {
 			d := 1 / log[s.first+i+1]
 			// relevant at this position: what was before, its own gain, and others'
-			sum += (float64(count)/size*so + total/size*d + pairs*discounts) / c.idealAt(s.first+i)
+			sum += (float64(float64(count)/size*so) + float64(total/size*d) + float64(pairs*discounts)) / c.idealAt(s.first+i)
 			discounts += d
 		}
-		so += total / size * discounts
+		so += float64(total / size * discounts)
 		found += count
 	}
 	sum += float64(float64(n-found)*so) / c.ideal[n]

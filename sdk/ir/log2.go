@@ -103,3 +103,38 @@ func fastTwoSum(a, b float64) dd {
 	s := a + b
 	return dd{s, b - (s - a)}
 }
+
+// logOf returns the natural logarithm of a positive finite number, correctly
+// rounded but for the rarest cases, and the same on every machine.
+func logOf(x float64) float64 {
+	m, exp := math.Frexp(x) // 1/2 ≤ m < 1
+	if m < math.Sqrt2/2 {
+		m, exp = 2*m, exp-1
+	}
+	// ln m = 2 atanh z, z = (m-1)/(m+1), |z| < 0.172; m-1 is exact.
+	z := dd{hi: m - 1}.over(fastTwoSum(m, 1))
+	if m < 1 {
+		z = dd{hi: m - 1}.over(fastTwoSum(1, m))
+	}
+	z2 := z.mul(z)
+	sum, power := z, z
+	for k := 3.0; ; k += 2 {
+		power = power.mul(z2)
+		term := power.div(k)
+		if math.Abs(term.hi) <= math.Abs(sum.hi)*0x1p-110 {
+			break
+		}
+		sum = sum.add(term)
+	}
+	sum = sum.add(sum)
+	return ln2.mul(dd{hi: float64(exp)}).add(sum).hi
+}
+
+// ln2 is ln 2 to about 106 bits.
+var ln2 = dd{hi: 0x1.62e42fefa39efp-1, lo: 0x1.abc9e3b39803fp-56}
+
+func (a dd) over(b dd) dd {
+	q := a.hi / b.hi
+	r := a.add(dd{hi: -q}.mul(b))
+	return fastTwoSum(q, r.hi/b.hi)
+}

@@ -58,3 +58,26 @@ func TestLog2sGrowth(t *testing.T) {
 		}
 	}
 }
+
+// logOf agrees with the library's logarithm to its last bit or so, and with
+// exact cases.
+func TestLogOf(t *testing.T) {
+	if got := logOf(1); got != 0 {
+		t.Errorf("log 1: got %v", got)
+	}
+	for _, x := range []float64{1e-5, 1e-300, 0.1, 0.5, 0.7, 0.70711, 0.99999, 1.00001, 1.4142, 2, math.E, 10, 12345.678, 1e300, math.MaxFloat64} {
+		want, got := math.Log(x), logOf(x)
+		if math.Abs(want-got) > 2*(math.Nextafter(math.Abs(want), math.Inf(1))-math.Abs(want)) {
+			t.Errorf("log %v: want %x, got %x", x, want, got)
+		}
+	}
+	if got := logOf(5e-324); got != -744.4400719213812 { // which not every processor's math.Log gives
+		t.Errorf("log 2^-1074: got %v", got)
+	}
+	for n := 1; n <= 200; n++ { // by squaring, digit by digit
+		want, got := log2Bits(n)*math.Ln2, logOf(float64(n))
+		if math.Abs(want-got) > 4e-16*math.Abs(want) {
+			t.Errorf("log %d: want %x, got %x", n, want, got)
+		}
+	}
+}

@@ -136,9 +136,17 @@ func (g *gains) of(grade int32) float64 {
 		}
 	}
 	if g.exp {
-		x = math.Exp2(x) - 1
+		x = exp2(x) - 1
 	}
 	return x
+}
+
+// exp2 is 2^x, exact where x is a whole number.
+func exp2(x float64) float64 {
+	if n := math.Trunc(x); n == x && math.Abs(n) < 1<<20 {
+		return math.Ldexp(1, int(n))
+	}
+	return math.Exp2(x)
 }
 
 // curve is the cumulated gain of a ranking and of the ideal one.
@@ -689,7 +697,7 @@ func stopping(grade int32) float64 {
 	if grade <= 0 {
 		return 0
 	}
-	return (math.Exp2(float64(grade)) - 1) / (1 << errTop)
+	return (exp2(float64(grade)) - 1) / (1 << errTop)
 }
 
 func expectedRR(v *view, m *Measure) float64 {
@@ -776,7 +784,7 @@ func floored(value func(*view, *Measure) float64) func(*view, *Measure) float64 
 func yaap(v *view, m *Measure) float64 {
 	y := v.at(m)
 	sum := y.ap[len(y.ranks)]
-	return math.Log((1 + sum) / (1 + float64(y.relevant) - sum))
+	return logOf((1 + sum) / (1 + float64(y.relevant) - sum))
 }
 
 func binG(v *view, m *Measure) float64 {
@@ -821,7 +829,7 @@ func log2Of(x float64) float64 {
 	if n := int(x); float64(n) == x && n > 0 && n < 1<<20 {
 		return log2s(n)[n]
 	}
-	return math.Log2(x)
+	return logOf(x) / math.Ln2
 }
 
 func ndcgRel(v *view, m *Measure) float64 {
