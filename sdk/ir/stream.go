@@ -103,6 +103,7 @@ type outcome struct {
 // blockOutcome is what becomes of one block.
 type blockOutcome struct {
 	seq     int
+	halves  bool // a query is there twice; what else is here means nothing then
 	f       findings
 	tags    tagSet
 	any     bool
@@ -272,6 +273,9 @@ func (st *stream) straight(ctx context.Context) error {
 	err := st.run(ctx, func(ctx context.Context, get func() []byte, put func(*lineBlock) error) error {
 		return st.read(ctx, get, put)
 	}, func(o *blockOutcome) error {
+		if o.halves {
+			return errScattered
+		}
 		for i := range o.queries {
 			id := o.queries[i].id
 			seen[id] = struct{}{}
@@ -416,12 +420,13 @@ type streamWorker struct {
 	block1  *lineBlock
 	out     *blockOutcome
 	id      []byte
+	seen    map[string]struct{} // the queries of the block
 	entries []entry
 	lines   []int64
 }
 
 func newStreamWorker(st *stream) *streamWorker {
-	w := &streamWorker{st: st, p: newRunParser(st.d), c: newChecker(nil), s: scratchPool.New().(*scratch)}
+	w := &streamWorker{st: st, p: newRunParser(st.d), c: newChecker(nil), s: scratchPool.New().(*scratch), seen: map[string]struct{}{}}
 	w.p.hit = w.hit
 	return w
 }
@@ -430,6 +435,7 @@ func (w *streamWorker) block(j job) *blockOutcome {
 	w.out = &blockOutcome{seq: j.seq}
 	w.block1, w.c.f = j.block, &w.out.f
 	w.p.tags, w.p.any = tagSet{}, false
+	clear(w.seen)
 	w.p.parse(j.block, &w.out.f)
 	w.finish()
 	w.out.tags, w.out.any = w.p.tags, w.p.any
@@ -438,7 +444,14 @@ func (w *streamWorker) block(j job) *blockOutcome {
 }
 
 func (w *streamWorker) hit(query, doc []byte, rank int32, score float64, n int32) {
+	if w.out.halves {
+		return
+	}
 	if !bytes.Equal(query, w.id) {
+		if _, twice := w.seen[string(query)]; twice {
+			w.out.halves = true
+			return
+		}
 		w.finish()
 		w.id = query
 	}
@@ -456,6 +469,7 @@ func (w *streamWorker) finish() {
 		return
 	}
 	o := outcome{querySummary: querySummary{id: string(w.id), line: w.lines[0], hits: len(w.entries)}}
+	w.seen[o.id] = struct{}{}
 	judgments, judged := w.st.qrels[QueryID(o.id)]
 	found := w.c.lookUp(o.id, w.entries, w.lines, judgments)
 	w.c.order(o.id, w.entries, w.lines)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -175,6 +176,32 @@ func TestStreamCancel(t *testing.T) {
 	cancel() // while Stream waits for more
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("want context.Canceled, got %v", err)
+	}
+}
+
+// Reading that goes wrong is an error with its place, after all that could be
+// read; a file that was cut off is a finding.
+func TestStreamReadErrors(t *testing.T) {
+	_, text := randomFiles(rand.New(rand.NewPCG(11, 12)), 3000, 50, false)
+	e := &Evaluator{Measures: streamMeasures(t)}
+	for _, broken := range []error{errors.New("the disk is gone"), io.ErrUnexpectedEOF} {
+		for _, size := range []int{0, 10, 70_000, len(text) / 2, len(text)} {
+			src := Source{Name: "x.run", Open: func() (io.ReadCloser, error) {
+				return io.NopCloser(io.MultiReader(strings.NewReader(text[:size]), iotest.ErrReader(broken))), nil
+			}}
+			_, err := e.Stream(context.Background(), Qrels{"q0": {"d1": 1}}, src)
+			var bad *ReadError
+			switch {
+			case err == nil:
+				t.Fatalf("%d bytes and then %v gave a result", size, broken)
+			case broken != io.ErrUnexpectedEOF: //nolint:errorlint // it is the one above
+				if line := fmt.Sprintf("x.run:%d: ", 1+strings.Count(text[:size], "\n")); !errors.Is(err, broken) || !strings.HasPrefix(err.Error(), line) {
+					t.Errorf("want %v at %s, got %v", broken, line, err)
+				}
+			case !errors.As(err, &bad) || bad.Findings[0].Kind != "truncated-stream":
+				t.Errorf("want truncated-stream, got %v", err)
+			}
+		}
 	}
 }
 

@@ -82,6 +82,7 @@ type lineBlock struct {
 	// parts, where it is not nil, tells where in the file the lines of a block
 	// come from that was put together.
 	parts []part
+	at    int // the part of the line asked for last
 }
 
 // part is a number of lines that follow each other in a file: line n of the
@@ -91,16 +92,19 @@ type part struct {
 	file int64
 }
 
-// line returns the number of the n-th line of the block.
+// line returns the number of the n-th line of the block. It is fastest for one
+// line after the other.
 func (b *lineBlock) line(n int32) int64 {
-	if b.parts != nil {
-		i, found := slices.BinarySearchFunc(b.parts, n, func(p part, n int32) int { return int(p.n) - int(n) })
-		if !found {
-			i--
-		}
-		return b.parts[i].file + int64(n-b.parts[i].n)
+	if b.parts == nil {
+		return b.base + int64(n)
 	}
-	return b.base + int64(n)
+	if n < b.parts[b.at].n {
+		b.at = 0
+	}
+	for b.at+1 < len(b.parts) && b.parts[b.at+1].n <= n {
+		b.at++
+	}
+	return b.parts[b.at].file + int64(n-b.parts[b.at].n)
 }
 
 // scanner calls line for every line of a block with content, with its first
