@@ -3,6 +3,7 @@ package analysis
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/stats"
@@ -30,6 +31,8 @@ const (
 	NotePartialSystems = "partial systems"
 	NoteSkewed         = "skewed differences"
 	NoteLevels         = "levels"
+	NoteManySystems    = "many systems"
+	NoteUnlike         = "unlike systems"
 )
 
 // bendP is how improbable a bend must be under a straight line before it is
@@ -168,6 +171,12 @@ func (g *grid) systemNotes(a Analysis, add func(code string, warning bool, forma
 	if len(s.Partial) > 0 {
 		add(NotePartialSystems, true, "Not every system was measured in %s; means and differences over languages leave it out.", list(s.Partial))
 	}
+	if n := len(s.Systems); n > mostSystems {
+		add(NoteManySystems, false, "The %d systems make %s pairs: sets that cannot be told apart are not looked for. An analysis of some of them would.", n, thousands(n*(n-1)/2))
+	}
+	if s.Main && len(a.Effects) > 0 {
+		add(NoteUnlike, true, "No axis varies %s here: what a doubling does is read from systems that may differ in other things too.", list(factorsOf(a.Effects)))
+	}
 	left, tests, skewed := 0, 0, 0
 	for _, x := range s.Systems {
 		for _, l := range x.PerLanguage {
@@ -189,4 +198,13 @@ func (g *grid) systemNotes(a Analysis, add func(code string, warning bool, forma
 	if x := a.Across; x != nil && !x.Comparable && len(g.analysis.Reference) > 0 {
 		add(NoteLevels, true, "The gap to %s that the analysis asks for is not given. %s", list(g.analysis.Reference), x.Reason)
 	}
+}
+
+// factorsOf names the factors of effects in words.
+func factorsOf(effects []Effect) []string {
+	var out []string
+	for _, e := range effects {
+		out = append(out, strings.ToLower(words[e.Factor].varies))
+	}
+	return out
 }

@@ -238,16 +238,18 @@ func scoreTable(rows []results.Score, opt ScoreOptions, name func(results.Score)
 	if outside > 0 {
 		add(NoteRange, true, "%s below 0 or above 1: they are taken as they are.", count(outside, "score"))
 	}
+	const fewDigits = 6 // MTEB rounds to five, MRR to six
 	var rounded []string
+	most := int32(0)
 	for _, m := range t.Models {
-		if n := digits[m.Name]; n > 0 && n <= 5 {
-			rounded = append(rounded, m.Name)
+		if n := digits[m.Name]; n > 0 && n <= fewDigits {
+			rounded, most = append(rounded, m.Name), max(most, n)
 		}
 	}
-	if slices.Sort(rounded); len(rounded) == len(t.Models) {
-		add(NoteRounded, false, "All scores were rounded to 5 digits or fewer before they were averaged here.")
+	if slices.Sort(rounded); len(rounded) == len(t.Models) && most > 0 {
+		add(NoteRounded, false, "All scores were rounded, to %d digits or fewer, before they were averaged here.", most)
 	} else if len(rounded) > 0 {
-		add(NoteRounded, false, "The scores of %s were rounded to 5 digits or fewer before they were averaged here.", list(rounded))
+		add(NoteRounded, false, "The scores of %s were rounded, to %d digits or fewer, before they were averaged here.", list(rounded), most)
 	}
 	if len(t.Columns) == 0 {
 		add(NoteMissingSubsets, true, "No subset is common to all models, so nothing is averaged and nothing compared.")

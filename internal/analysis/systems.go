@@ -29,7 +29,7 @@ type Systems struct {
 	Partial   []string `json:"partial"`   // languages that some system lacks: they enter no mean
 
 	Systems []System     `json:"systems"` // best first
-	Pairs   []SystemPair `json:"pairs"`   // each two systems, the better one first
+	Pairs   []SystemPair `json:"pairs"`   // each two systems, the better one first; none where there are too many, which a note says
 	// Groups are sets of systems that cannot be told apart, best first. Two
 	// systems are told apart where the test of their difference over languages,
 	// corrected for all pairs (Holm), rejects at 1 − Level.
@@ -120,6 +120,10 @@ const (
 	fewQueries = 50
 	muchSkew   = 1
 )
+
+// mostSystems is up to how many systems every pair is compared: more pairs than
+// these correct one another away, and nobody reads them.
+const mostSystems = 60
 
 // system is a set of runs that differ in their draw only.
 type system struct {
@@ -429,6 +433,9 @@ func (g *grid) systems(all []*system) *Systems {
 	for i, s := range all {
 		means[i] = mean(s)
 	}
+	if len(all) > mostSystems {
+		return out
+	}
 	var p []float64
 	for i, a := range all {
 		for _, b := range all[i+1:] {
@@ -591,13 +598,16 @@ func (s *Systems) say(measure string) []string {
 	}
 	best := s.Systems[0]
 	var first []string // the group of the best: none of them can be told from it
-	for _, x := range s.Systems {
-		if x.Name == best.Name || !s.apart(best.Name, x.Name) {
-			first = append(first, x.Name)
+	if len(s.Pairs) > 0 {
+		for _, x := range s.Systems {
+			if x.Name == best.Name || !s.apart(best.Name, x.Name) {
+				first = append(first, x.Name)
+			}
 		}
 	}
 	lead := fmt.Sprintf("Of %s, **%s** has the highest mean %s over %s, **%s**", count(len(s.Systems), "system"), best.Name, measure, count(len(s.Languages), "language"), decimal(best.Mean.Value, 3))
 	switch {
+	case first == nil:
 	case len(first) == len(s.Systems) && len(first) > 2:
 		lead += ", but with all pairs corrected for, none can be told from it"
 	case len(first) > 1:

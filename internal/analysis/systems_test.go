@@ -221,6 +221,34 @@ func TestSystemsWithoutIndex(t *testing.T) {
 	}
 }
 
+// Sizes that no axis varies are those of unlike systems: the answer begins with
+// these, and the effect comes with a warning.
+func TestUnlikeSystems(t *testing.T) {
+	d, rs := existing(map[string]float64{"a": -.6, "b": .3, "c": .5}, []string{"a", "b", "c"}, []string{"cat", "deu", "isl", "mlt", "afr"}, 20)
+	for i := range rs {
+		rs[i].ParamsTotal = map[string]int64{"a": 1e6, "b": 1e7, "c": 1e8}[rs[i].Encoder]
+		rs[i].Source = results.LineageDeclared
+	}
+	s := collect(t, d, rs)
+	a := s.Analyses[0]
+	if len(a.Effects) != 1 || !strings.HasPrefix(a.Answer[0], "Of 3 systems") || !hasCode(a, NoteUnlike) || a.Facts.Unit != unitCheckpoint {
+		t.Errorf("%d effects, unit %s, answer %q", len(a.Effects), a.Facts.Unit, a.Answer)
+	}
+}
+
+func TestManySystems(t *testing.T) {
+	level, order := map[string]float64{}, []string{}
+	for i := range mostSystems + 1 {
+		order = append(order, fmt.Sprint("s", i))
+		level[order[i]] = .02 * float64(i)
+	}
+	d, rs := existing(level, order, []string{"cat", "deu"}, 5)
+	a := collect(t, d, rs).Analyses[0]
+	if len(a.Systems.Pairs) != 0 || len(a.Systems.Systems) != mostSystems+1 || !hasCode(a, NoteManySystems) || strings.Contains(a.Answer[0], "told") {
+		t.Errorf("%d pairs, answer %q", len(a.Systems.Pairs), a.Answer[0])
+	}
+}
+
 // Draws of a system are averaged, and from two on they are part of the
 // uncertainty.
 func TestSystemsWithDraws(t *testing.T) {
