@@ -131,3 +131,9 @@ claim "training_pays" {
   holds     = diff("student", "bm25") > 0
   margin    = 0.05
 }
+
+claim "fusion_pays" {
+  of        = analysis.fused
+  statement = "Fused with BM25, the vectors find more than alone."
+  holds     = diff("hybrid", "vectors") > 0
+}
