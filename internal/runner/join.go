@@ -28,7 +28,7 @@ func join(ctx context.Context, j *job) (*result, error) {
 		rec := j.r.record(in.Step)
 		o, ok := j.r.input(in)
 		if rec == nil || !ok {
-			return nil, fmt.Errorf("%s %s has no part %q", in.Step.Stage, in.Step.Label, in.Part)
+			return nil, gone(in)
 		}
 		m := sdk.Matrix{Path: j.r.store.Path(o.Digest), Rows: rec.Meta.Rows, Dim: rec.Meta.Dim}
 		if o.Dir {

@@ -465,7 +465,9 @@ func (r *run) one(ctx context.Context, cancel context.CancelCauseFunc, n *node, 
 	action, pre, err := r.action(n)
 	entry.Action = string(action)
 	if err != nil {
-		r.end(n, nil, r.stepError(n, err), failed, entry)
+		if !r.revive(n, err, nil) {
+			r.end(n, nil, r.stepError(n, err), failed, entry)
+		}
 		return
 	}
 	r.mu.Lock()
@@ -661,7 +663,7 @@ func (r *run) action(n *node) (cas.Digest, []byte, error) {
 				add(in.Role, "")
 				continue
 			}
-			return "", nil, fmt.Errorf("%s %s has no part %q", in.Step.Stage, in.Step.Label, in.Part)
+			return "", nil, gone(in)
 		}
 		add(in.Role, o.Digest)
 	}
@@ -703,6 +705,15 @@ func (r *run) input(in study.Input) (output, bool) {
 	}
 	o, ok := rec.Outputs[in.Part]
 	return o, ok
+}
+
+// errGone marks an input that was there when the step was let go and is not
+// now: another step has found it damaged. It may even be back by the time that
+// somebody looks.
+var errGone = errors.New("it is being computed again")
+
+func gone(in study.Input) error {
+	return fmt.Errorf("%s %s has no part %q: %w", in.Step.Stage, in.Step.Label, in.Part, errGone)
 }
 
 // result is what a stage gives.
@@ -807,7 +818,7 @@ func (r *run) putRecipe(n *node, action cas.Digest) error {
 // revive deals with a step that failed because what it read is damaged: the
 // inputs that are get computed again, then the step. The sharers wait with it.
 func (r *run) revive(n *node, err error, sharers []*node) bool {
-	damage := errors.Is(err, cas.ErrDamaged) || errors.Is(err, fs.ErrNotExist)
+	damage := errors.Is(err, cas.ErrDamaged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, errGone)
 	if n.revived >= 2 || n.tolerant() && !damage {
 		return false
 	}

@@ -68,12 +68,12 @@ func (j *job) input(role string) (output, *record, error) {
 		}
 		rec := j.r.record(in.Step)
 		if rec == nil {
-			break
+			return output{}, nil, gone(in)
 		}
 		if o, ok := rec.Outputs[in.Part]; ok {
 			return o, rec, nil
 		}
-		break
+		return output{}, nil, gone(in)
 	}
 	return output{}, nil, fmt.Errorf("the plan gives no input %q", role)
 }
@@ -87,7 +87,7 @@ func (j *job) inputs(role string) ([]output, error) {
 		}
 		o, ok := j.r.input(in)
 		if !ok {
-			return nil, fmt.Errorf("%s %s has no part %q", in.Step.Stage, in.Step.Label, in.Part)
+			return nil, gone(in)
 		}
 		out = append(out, o)
 	}
@@ -631,7 +631,7 @@ func check(_ context.Context, j *job) (*result, error) {
 		}
 		o, ok := j.r.input(in)
 		if !ok {
-			return nil, fmt.Errorf("the plan gives no pool")
+			return nil, gone(in)
 		}
 		pf, err := j.r.pool(o)
 		if err != nil {
