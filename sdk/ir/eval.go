@@ -220,20 +220,20 @@ type ties struct {
 	tied   bool // scores that count are equal as 32-bit floats
 	close  bool // some of them not as 64-bit floats
 	mixed  bool // documents of equal scores differ to measures
-	ranked bool // ranks came with the documents
+	ranked bool // ranks came with the documents and say something else
 }
 
 // ties looks at hits by descending score, in the order of e's mode or, for
 // Rank, of Trec10.
 func (e *Evaluator) ties(hits []entry) (t ties) {
-	for i := range hits {
-		if hits[i].rank != 0 {
-			t.ranked = true
-		}
-		if i == 0 || e.Depth > 0 && i > e.Depth {
+	given := len(hits) > 0 && hits[0].rank != 0
+	for i := 1; i < len(hits); i++ {
+		a, b := &hits[i-1], &hits[i]
+		given = given || b.rank != 0
+		t.ranked = t.ranked || a.rank >= b.rank
+		if e.Depth > 0 && i > e.Depth {
 			continue
 		}
-		a, b := &hits[i-1], &hits[i]
 		if a.score == b.score || float32(a.score) == float32(b.score) {
 			t.tied = t.tied || e.Depth == 0 || i < e.Depth
 			t.close = t.close || a.score != b.score
@@ -242,6 +242,7 @@ func (e *Evaluator) ties(hits []entry) (t ties) {
 			}
 		}
 	}
+	t.ranked = t.ranked && given
 	return t
 }
 
@@ -294,34 +295,45 @@ func arrange(hits []entry, t Ties) error {
 	case Rank:
 		return arrangeByRank(hits)
 	case Trec9:
-		arrangeByScore(hits, func(x float64) float64 { return float64(float32(x)) })
+		arrangeByScore(hits, true)
 	default:
-		arrangeByScore(hits, func(x float64) float64 { return x })
+		arrangeByScore(hits, false)
 	}
 	return nil
 }
 
-// arrangeByScore sorts by descending score, as seen, and document. Rankings mostly come
-// by descending score, so that only equal scores are left to sort.
-func arrangeByScore(hits []entry, seen func(score float64) float64) {
+// arrangeByScore sorts by descending score, rounded to 32 bits where narrow,
+// and document. Rankings mostly come by descending score, so that only equal
+// scores are left to sort.
+func arrangeByScore(hits []entry, narrow bool) {
+	order := order10
+	if narrow {
+		order = order9
+	}
+	score := func(i int) float64 {
+		if narrow {
+			return float64(float32(hits[i].score))
+		}
+		return hits[i].score
+	}
 	for i := 1; i < len(hits); i++ {
-		if seen(hits[i-1].score) < seen(hits[i].score) {
-			slices.SortFunc(hits, func(a, b entry) int { return order10(seen(a.score), seen(b.score), a.doc, b.doc) })
+		if score(i-1) < score(i) {
+			slices.SortFunc(hits, func(a, b entry) int { return order(a.score, b.score, a.doc, b.doc) })
 			return
 		}
 	}
-	for i := 0; i < len(hits); {
-		j := i + 1
-		for j < len(hits) && seen(hits[j].score) == seen(hits[i].score) {
-			j++
+	for i := 1; i < len(hits); i++ {
+		if score(i-1) != score(i) {
+			continue
 		}
-		if j > i+1 {
-			byDoc := func(a, b entry) int { return strings.Compare(string(b.doc), string(a.doc)) }
-			if run := hits[i:j]; !slices.IsSortedFunc(run, byDoc) {
-				slices.SortFunc(run, byDoc)
-			}
+		start := i - 1
+		for i < len(hits) && score(i) == score(start) {
+			i++
 		}
-		i = j
+		byDoc := func(a, b entry) int { return strings.Compare(string(b.doc), string(a.doc)) }
+		if run := hits[start:i]; !slices.IsSortedFunc(run, byDoc) {
+			slices.SortFunc(run, byDoc)
+		}
 	}
 }
 

@@ -263,3 +263,69 @@ func TestTieDependence(t *testing.T) {
 		}
 	}
 }
+
+// Dependent is what evaluating in every mode says.
+func TestTieDependenceAgainstModes(t *testing.T) {
+	var ms []Measure
+	for _, m := range everyMeasure(t) {
+		if m.Name() != "IPrec" && m.Name() != "11pt_avg" && m.Aggregate() != Text { // these round by mode; texts are below
+			ms = append(ms, m)
+		}
+	}
+	rng := rand.New(rand.NewPCG(31, 32))
+	seen := map[bool]int{}
+	for n := range 600 {
+		judgments, ranking := smallTies(rng)
+		ranks := rng.Perm(len(ranking))
+		for i := range ranking {
+			if n%2 == 0 {
+				ranking[i].Rank = int32(ranks[i])
+			}
+			if rng.IntN(3) == 0 {
+				ranking[i].Score += 1e-9 // equal in 32 bits, but for 0
+			}
+		}
+		e := Evaluator{Measures: ms}
+		if n%4 == 3 {
+			e.Depth = 1 + rng.IntN(4)
+		}
+		e.JudgedOnly = n%7 == 5 && e.Depth == 0
+		var results []QueryResult
+		for ties := range Ties(len(tiesNames)) {
+			e.Ties = ties
+			r, err := e.Query(judgments, ranking)
+			if err != nil && e.Depth > 0 && strings.Contains(err.Error(), "the depth cuts a block") {
+				break // judged_only
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			results = append(results, r)
+		}
+		if len(results) < len(tiesNames) {
+			continue
+		}
+		for ties := range results {
+			for i, m := range ms {
+				want := false
+				for other, r := range results {
+					if (Ties(other) == Rank || Ties(ties) == Rank) && other != ties && n%2 == 1 {
+						continue // no ranks came along
+					}
+					want = want || math.Abs(r.Values[i]-results[ties].Values[i]) > 1e-11
+				}
+				got := results[ties].Dependent != nil && results[ties].Dependent[i]
+				if Ties(ties) == Rank && n%2 == 1 {
+					continue
+				}
+				if got != want {
+					t.Fatalf("%v in mode %v: want %v, got %v of %v, %v (%v)", m, Ties(ties), want, got, judgments, ranking, results)
+				}
+				seen[got]++
+			}
+		}
+	}
+	if seen[true] < 1000 || seen[false] < 1000 {
+		t.Errorf("one-sided: %v", seen)
+	}
+}
