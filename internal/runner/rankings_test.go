@@ -361,6 +361,44 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// TestImportFindings: what is odd about a file is noted with its kind, once
+// for all steps that take it; what is odd beside a pool, where it is found.
+func TestImportFindings(t *testing.T) {
+	var lines []string
+	for g := range fakeGroups {
+		for d := range fakeGroups {
+			grade := 0
+			if d == g {
+				grade = 1
+			}
+			lines = append(lines, fmt.Sprintf("test%d-isl Q0 test%d-eng %d %d x", g, d, d+1, grade))
+		}
+		lines = append(lines, fmt.Sprintf("test%d-isl Q0 TEST%d-eng 99 0 x", g, g))
+	}
+	s := newStore(t)
+	plan := existingPlan(writeRun(t, "r.trec", lines), study.Declared{}, 10)
+	mustRun(t, plan, options(s, &fakeHost{}, 2))
+	_, notes := rankingOf(t, s, stepOf(t, plan, study.StageImport))
+	for what, n := range map[string]int{"label-as-score (queries)": 10, "similar-id (ids)": 10, "in its file: rank-order (hits)": 0} {
+		if notes[what].Count < max(1, n) || n > 0 && notes[what].Count != n {
+			t.Errorf("want %d %s, got %+v", n, what, notes[what])
+		}
+	}
+
+	of := func(block string, notes ...note) *node {
+		return &node{step: &study.Step{Stage: study.StageImport, Block: block, Label: block}, rec: &record{Meta: meta{Notes: notes}}}
+	}
+	once, each := note{What: "odd", Count: 3, Of: "file"}, note{What: "left out", Count: 2}
+	r := &run{nodes: []*node{of("run.a", once, each), of("run.a", once, each), of("run.a", note{What: "odd", Count: 4, Of: "another file"}), of("run.b", once)}}
+	var got []string
+	for _, n := range r.gatherNotes() {
+		got = append(got, fmt.Sprint(n.Block, " ", n.What, " ", n.Count, " in ", n.Steps))
+	}
+	if d := cmp.Diff([]string{"run.a left out 4 in 2", "run.a odd 7 in 2", "run.b odd 3 in 1"}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}
+
 func TestImportRefuses(t *testing.T) {
 	for _, c := range []struct {
 		name  string
