@@ -427,3 +427,46 @@ func TestPoolCurves(t *testing.T) {
 		t.Error("the curve has changed the analysis")
 	}
 }
+
+// Where no system is better in languages at large, some pair is told apart in
+// at most one study of twenty, though systems do differ in single languages;
+// an interval covers the truth nineteen times of twenty.
+func TestGroupsAreValid(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 7))
+	const studies = 600
+	wrong, covered, intervals := 0, 0, 0
+	d := Design{Encoders: []string{"a", "b", "c", "d"}, Analyses: []Spec{{Name: "runs", Retrieval: "existing", Measure: "nDCG@10", Baseline: "a"}}}
+	for range studies {
+		c := NewCollector(d)
+		for l := range 8 {
+			base := .5 + .1*rng.NormFloat64()
+			for _, s := range d.Encoders {
+				r := results.Record{Cell: fmt.Sprint(s, l), Retrieval: "existing", Encoder: s, QueryLanguage: fmt.Sprint("q", l), PoolSize: 100, QueryID: "q", Measure: "nDCG@10"}
+				r.Value = min(1, max(0, base+.04*rng.NormFloat64()))
+				c.Add(r)
+			}
+		}
+		sum, err := c.Analyse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := sum.Analyses[0].Systems
+		if len(s.Groups) > 1 {
+			wrong++
+		}
+		for _, x := range s.Systems {
+			if x.Against != nil {
+				intervals++
+				if e := x.Against.Gain; e.Low <= 0 && e.High >= 0 {
+					covered++
+				}
+			}
+		}
+	}
+	if share := float64(wrong) / studies; share > .05+2.5*math.Sqrt(.05*.95/studies) {
+		t.Errorf("some pair is told apart in %.1f %% of studies without any difference", 100*share)
+	}
+	if share := float64(covered) / float64(intervals); math.Abs(share-.95) > .025 {
+		t.Errorf("intervals cover the truth in %.1f %%", 100*share)
+	}
+}
