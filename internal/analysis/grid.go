@@ -128,7 +128,7 @@ func (c *Collector) grid(a Spec, rank []int32) (*grid, error) {
 		r.byLang[h.QueryLanguage] = s
 	}
 	if len(g.runs) == 0 {
-		return nil, fmt.Errorf("analyse %s: no records of %s in retrieval %q", a.Name, a.Measure, a.Retrieval)
+		return nil, fmt.Errorf("analyse %s: no records of %s in retrieval %q: it has no value for any query there, or records spell it otherwise", a.Name, a.Measure, a.Retrieval)
 	}
 	g.finish()
 	return g, nil

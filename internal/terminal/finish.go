@@ -620,6 +620,7 @@ func (u *UI) failed(b *strings.Builder, p painter, e Ending) {
 		u.failure(b, p, c)
 	}
 	b.WriteByte('\n')
+	u.valueless(b, p, o)
 	if o.Missing > 0 && o.Results != "" {
 		b.WriteString(p.wrap(fmt.Sprintf("%s without results; the report is about the others.", count(o.Missing, "cell")), 0, 0) + "\n")
 	}
