@@ -487,7 +487,7 @@ func (e *evalCommand) trecOrder() {
 
 // evaluate reads the files and evaluates every run.
 func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles []string) (*terminal.Evaluation, int) {
-	ev := &ir.Evaluator{Measures: e.measures, Ties: e.ties, Depth: e.depth, RetrievedOnly: !e.complete, JudgedOnly: e.judgedOnly, Workers: e.workers}
+	ev := &ir.Evaluator{Measures: e.measures, Ties: e.ties, Depth: e.depth, RetrievedOnly: !e.complete, JudgedOnly: e.judgedOnly, Documents: e.documents, Workers: e.workers}
 	qrels, findings, err := irfile.LoadQrels(qrelsFile)
 	if err != nil {
 		return nil, e.fileFault(ctx, err, qrelsFile, runFiles)
