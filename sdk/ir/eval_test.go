@@ -219,7 +219,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// With one relevant document everything follows from its rank.
+// With one relevant document, as in WebFAQ, everything follows from its rank.
 func TestOneRelevant(t *testing.T) {
 	ms := MustMeasures("nDCG@10", "RR@10", "AP@10", "R@10", "P@10", "Success@10", "nDCG", "RR", "AP", "Success@1")
 	rng := rand.New(rand.NewPCG(1, 2))

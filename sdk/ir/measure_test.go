@@ -259,10 +259,23 @@ func TestMeasureText(t *testing.T) {
 
 func FuzzParseMeasure(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
-		m, err := ParseMeasure(text)
+		several, err := ParseMeasures(text)
 		var e *MeasureError
+		if err != nil && (!errors.As(err, &e) || e.Offset < 0 || e.Offset > len(text)) {
+			t.Errorf("%q: several: %v at %d", text, err, e.Offset)
+		}
+		for i, m := range several {
+			if again, err := ParseMeasure(m.String()); err != nil || again != m {
+				t.Errorf("%q: measure %d prints as %q, which reads as %v, %v", text, i, m, again, err)
+			}
+		}
+		e = nil
+		m, err := ParseMeasure(text)
 		switch {
 		case errors.As(err, &e):
+			if e.Offset < 0 || e.Offset > len(text) {
+				t.Errorf("%q: a mistake at byte %d", text, e.Offset)
+			}
 			if e.Suggestion != "" {
 				if _, err := ParseMeasure(e.Suggestion); err != nil {
 					t.Errorf("%q suggests %q, which is wrong itself: %v", text, e.Suggestion, err)
@@ -271,6 +284,9 @@ func FuzzParseMeasure(f *testing.F) {
 		case err != nil:
 			t.Fatalf("%q: an error of another type: %v", text, err)
 		default:
+			if len(several) == 0 {
+				t.Errorf("%q is a measure, and no measure among several", text)
+			}
 			if again, err := ParseMeasure(m.String()); err != nil || again != m {
 				t.Errorf("%q prints as %q, which reads as %v, %v", text, m, again, err)
 			}

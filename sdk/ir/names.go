@@ -71,9 +71,11 @@ func ParseMeasure(text string) (Measure, error) {
 // twice. The error is a [*MeasureError].
 func ParseMeasures(text string) ([]Measure, error) {
 	var out []Measure
+	seen := map[Measure]bool{}
 	add := func(ms ...Measure) {
 		for _, m := range ms {
-			if !slices.Contains(out, m) {
+			if !seen[m] {
+				seen[m] = true
 				out = append(out, m)
 			}
 		}
@@ -711,6 +713,7 @@ func trecMeasures(root, params string, at int, p *parser) ([]Measure, bool) {
 		return nil, false
 	}
 	var out []Measure
+	seen := map[Measure]bool{}
 	list := map[int32]float64{}
 	offset := at
 	parts := strings.Split(params, ",")
@@ -736,10 +739,11 @@ func trecMeasures(root, params string, at int, p *parser) ([]Measure, bool) {
 				m.x = x + 0
 			}
 			if form == trecRanks || form == trecReals {
-				if slices.Contains(out, m) {
+				if seen[m] {
 					p.fail(offset, "", "%q is given twice", part)
 					return nil, false
 				}
+				seen[m] = true
 				out = append(out, m)
 			}
 		case trecPairs:
