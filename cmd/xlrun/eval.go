@@ -16,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/xlrun/xlrun/internal/terminal"
 	"github.com/xlrun/xlrun/sdk"
@@ -488,7 +489,11 @@ func (e *evalCommand) trecOrder() {
 // evaluate reads the files and evaluates every run.
 func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles []string) (*terminal.Evaluation, int) {
 	ev := &ir.Evaluator{Measures: e.measures, Ties: e.ties, Depth: e.depth, RetrievedOnly: !e.complete, JudgedOnly: e.judgedOnly, Documents: e.documents, Workers: e.workers}
-	qrels, findings, err := irfile.LoadQrels(qrelsFile)
+	var findings []ir.Finding
+	qrels, err := await(ctx, func() (q ir.Qrels, err error) {
+		q, findings, err = irfile.LoadQrels(qrelsFile)
+		return q, err
+	})
 	if err != nil {
 		return nil, e.fileFault(ctx, err, qrelsFile, runFiles)
 	}
@@ -511,13 +516,15 @@ func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles [
 		}
 	}
 	for i, file := range runFiles {
-		src, err := irfile.Open(file)
-		if err != nil {
-			return nil, e.fileFault(ctx, err, qrelsFile, runFiles)
-		}
 		meter := e.ui.Meter(file)
-		src.Progress = meter.Set
-		res, err := ev.Stream(ctx, qrels, src)
+		res, err := await(ctx, func() (*ir.RunResult, error) {
+			src, err := irfile.Open(file)
+			if err != nil {
+				return nil, err
+			}
+			src.Progress = meter.Set
+			return ev.Stream(ctx, qrels, src)
+		})
 		meter.Close()
 		if err != nil {
 			return nil, e.fileFault(ctx, err, qrelsFile, runFiles)
@@ -529,6 +536,33 @@ func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles [
 		out.Runs = append(out.Runs, r)
 	}
 	return out, e.warn(out)
+}
+
+// await calls f and returns what it returns, or the error of ctx as soon as
+// that ends: a pipe may have nothing to read for long, and Ctrl-C does not wait
+// for it.
+func await[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type returned struct {
+		value T
+		err   error
+	}
+	done := make(chan returned, 1)
+	go func() {
+		v, err := f()
+		done <- returned{v, err}
+	}()
+	select {
+	case <-ctx.Done():
+		// What can end does, and takes its temporary files away.
+		select {
+		case <-done:
+		case <-time.After(time.Second):
+		}
+		var none T
+		return none, ctx.Err()
+	case r := <-done:
+		return r.value, r.err
+	}
 }
 
 // outcome turns a result into what is printed of it.

@@ -10,12 +10,13 @@ import (
 // Meter shows on a terminal how far the reading of something large has come,
 // in one line that is gone at the end. Elsewhere it shows nothing.
 type Meter struct {
-	u     *UI
-	name  string
-	mu    sync.Mutex
-	start time.Time
-	last  time.Time
-	shown bool
+	u      *UI
+	name   string
+	mu     sync.Mutex
+	start  time.Time
+	last   time.Time
+	shown  bool
+	closed bool
 }
 
 // What ends sooner than meterAfter needs no meter.
@@ -39,7 +40,7 @@ func (m *Meter) Set(done, total int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := m.u.opts.Now()
-	if now.Sub(m.start) < meterAfter || now.Sub(m.last) < meterEvery {
+	if m.closed || now.Sub(m.start) < meterAfter || now.Sub(m.last) < meterEvery {
 		return
 	}
 	m.last, m.shown = now, true
@@ -60,10 +61,10 @@ func (m *Meter) Set(done, total int64) {
 func (m *Meter) Close() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.shown {
+	if m.shown && !m.closed {
 		m.u.write(&m.u.err, "\r\x1b[K")
-		m.shown = false
 	}
+	m.closed = true
 }
 
 // size writes a number of bytes as 12 MB.
