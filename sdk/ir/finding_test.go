@@ -149,24 +149,31 @@ func TestFindings(t *testing.T) {
 		first string // "file:line" or ""
 		count int
 	}{
-		"empty":              {func(p *planted) { p.run = nil }, "empty-file", "x.run", 1},
-		"empty qrels":        {func(p *planted) { p.qrels = nil }, "empty-file", "x.qrels", 1},
-		"truncated tag":      {func(p *planted) { p.tail = "q39 Q0 d70 11 1 ta" }, "truncated-line", "x.run:401", 1},
-		"truncated line":     {func(p *planted) { p.tail = "q39 Q0 d70 11" }, "truncated-line", "x.run:401", 1},
-		"whole last line":    {func(p *planted) { p.tail = "q39 Q0 d70 11 1 tag" }, "", "", 0},
-		"extra field":        {func(p *planted) { p.qrels[3] += " x" }, "extra-fields", "x.qrels:4", 1},
-		"grade":              {func(p *planted) { p.qrels[1] = "q0 0 x yes" }, "bad-grade", "x.qrels:2", 1},
-		"huge grade":         {func(p *planted) { p.qrels[1] = "q0 0 x 1e300" }, "bad-grade", "x.qrels:2", 1},
-		"float grade":        {func(p *planted) { p.qrels[1] = "q0 0 x 1.5" }, "float-grade", "x.qrels:2", 1},
-		"conflict":           {func(p *planted) { p.qrels[1] = "q0 0 d0 0" }, "conflicting-grades", "x.qrels:2", 1},
-		"judged twice":       {func(p *planted) { p.qrels[1] = "q0 0 d0 1" }, "judged-twice", "x.qrels:2", 1},
-		"no relevant":        {func(p *planted) { p.qrels[0] = "q0 0 d0 -1" }, "negative-grade no-relevant", "x.qrels:1", 2},
-		"other query ids":    {func(p *planted) { p.rename("q", "topic-") }, "missing-query no-common-queries unjudged-query", "x.run:1", 81},
-		"other document ids": {func(p *planted) { p.rename("Q0 d", "Q0 doc") }, "no-common-documents", "x.run:1", 40},
-		"capital documents":  {func(p *planted) { p.rename("Q0 d", "Q0 D00") }, "no-common-documents similar-id", "x.run:1", 80},
-		"constant":           {func(p *planted) { p.scores(func(int) float64 { return 1 }) }, "constant-scores", "x.run:1", 40},
-		"distances":          {func(p *planted) { p.scores(func(i int) float64 { return float64(i) }) }, "ascending-scores", "x.run:1", 40},
-		"labels":             {func(p *planted) { p.scores(func(i int) float64 { return float64(max(0, 1-i)) }) }, "label-as-score", "x.run:1", 40},
+		"empty":          {func(p *planted) { p.run = nil }, "empty-file", "x.run", 1},
+		"empty qrels":    {func(p *planted) { p.qrels = nil }, "empty-file", "x.qrels", 1},
+		"truncated tag":  {func(p *planted) { p.tail = "q39 Q0 d70 11 1 ta" }, "truncated-line", "x.run:401", 1},
+		"truncated line": {func(p *planted) { p.tail = "q39 Q0 d70 11" }, "truncated-line", "x.run:401", 1},
+		"two tags at the end": {func(p *planted) {
+			p.replace(39, 9, "q39 Q0 d48 10 91.5 ta")
+			p.tail = "q39 Q0 d70 11 1 ta"
+		}, "several-tags", "x.run:400", 2},
+		"a quarter of the hits": {func(p *planted) { p.run = p.run[:393] }, "", "", 0},
+		"less than a quarter":   {func(p *planted) { p.run = p.run[:392] }, "uneven-depth", "x.run:391", 1},
+		"too large a grade":     {func(p *planted) { p.qrels[1] = "q0 0 x 1000000001" }, "bad-grade", "x.qrels:2", 1},
+		"whole last line":       {func(p *planted) { p.tail = "q39 Q0 d70 11 1 tag" }, "", "", 0},
+		"extra field":           {func(p *planted) { p.qrels[3] += " x" }, "extra-fields", "x.qrels:4", 1},
+		"grade":                 {func(p *planted) { p.qrels[1] = "q0 0 x yes" }, "bad-grade", "x.qrels:2", 1},
+		"huge grade":            {func(p *planted) { p.qrels[1] = "q0 0 x 1e300" }, "bad-grade", "x.qrels:2", 1},
+		"float grade":           {func(p *planted) { p.qrels[1] = "q0 0 x 1.5" }, "float-grade", "x.qrels:2", 1},
+		"conflict":              {func(p *planted) { p.qrels[1] = "q0 0 d0 0" }, "conflicting-grades", "x.qrels:2", 1},
+		"judged twice":          {func(p *planted) { p.qrels[1] = "q0 0 d0 1" }, "judged-twice", "x.qrels:2", 1},
+		"no relevant":           {func(p *planted) { p.qrels[0] = "q0 0 d0 -1" }, "negative-grade no-relevant", "x.qrels:1", 2},
+		"other query ids":       {func(p *planted) { p.rename("q", "topic-") }, "missing-query no-common-queries unjudged-query", "x.run:1", 81},
+		"other document ids":    {func(p *planted) { p.rename("Q0 d", "Q0 doc") }, "no-common-documents", "x.run:1", 40},
+		"capital documents":     {func(p *planted) { p.rename("Q0 d", "Q0 D00") }, "no-common-documents similar-id", "x.run:1", 80},
+		"constant":              {func(p *planted) { p.scores(func(int) float64 { return 1 }) }, "constant-scores", "x.run:1", 40},
+		"distances":             {func(p *planted) { p.scores(func(i int) float64 { return float64(i) }) }, "ascending-scores", "x.run:1", 40},
+		"labels":                {func(p *planted) { p.scores(func(i int) float64 { return float64(max(0, 1-i)) }) }, "label-as-score", "x.run:1", 40},
 		"ranks from 0": {func(p *planted) {
 			for i := range p.run {
 				p.run[i] = fmt.Sprintf("q%d Q0 d%d %d %d tag", i/10, i/10+i%10, i%10, 10-i%10)

@@ -276,6 +276,39 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+func TestLastQuery(t *testing.T) {
+	for text, want := range map[string]int{
+		"a Q0\n": 0, "a Q0\nb Q0\n": 5, "a 1\nb 1\nb 2\n": 4, "a 1\n# c\nb 1\n\n": 8, "b 1\n# c\nb 2\n": 0, "# c\n\n": 5, "ab 1\nac 1\nac 2\n": 5,
+	} {
+		if got := trecDialect.lastQuery([]byte(text)); got != want {
+			t.Errorf("%q: want %d, got %d", text, want, got)
+		}
+	}
+}
+
+// endless is a line without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+func TestEndlessLine(t *testing.T) {
+	src := Source{Name: "x.run", Open: func() (io.ReadCloser, error) {
+		return io.NopCloser(io.MultiReader(strings.NewReader("q Q0 d 1 1 t\n"), endless{})), nil
+	}}
+	_, err := (&Evaluator{Measures: streamMeasures(t)}).Stream(context.Background(), Qrels{"q": {"d": 1}}, src)
+	if err == nil || !strings.HasPrefix(err.Error(), "x.run:2: the line is longer than") {
+		t.Errorf("streamed: got %v", err)
+	}
+	if _, _, err = src.Run(); err == nil || !strings.HasPrefix(err.Error(), "x.run:2: the line is longer than") {
+		t.Errorf("read: got %v", err)
+	}
+}
+
 // The temporary file of a spool gives what its memory gives.
 func TestSpoolFile(t *testing.T) {
 	qrelsText, text := randomFiles(rand.New(rand.NewPCG(5, 6)), 100, 40, true)

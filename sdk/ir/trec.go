@@ -369,6 +369,9 @@ func ended(err error, f *findings, line int64, name string) error {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		f.add(kindTruncatedStream, 0, "the file is cut off: its content ends after line %d", line)
 		return nil
+	case errors.Is(err, errLongLine):
+		f.add(kindLongLine, line+1, "the line is longer than %d bytes, and what follows was not read", maxLine)
+		return nil
 	}
 	return fmt.Errorf("%s:%d: %w", name, line+1, err)
 }
