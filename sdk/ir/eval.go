@@ -227,19 +227,21 @@ type ties struct {
 // Rank, of Trec10.
 func (e *Evaluator) ties(hits []entry) (t ties) {
 	given := len(hits) > 0 && hits[0].rank != 0
+	cut := false // the depth and a smaller score are behind
 	for i := 1; i < len(hits); i++ {
 		a, b := &hits[i-1], &hits[i]
 		given = given || b.rank != 0
 		t.ranked = t.ranked || a.rank >= b.rank
-		if e.Depth > 0 && i > e.Depth {
-			continue
-		}
-		if a.score == b.score || float32(a.score) == float32(b.score) {
-			t.tied = t.tied || e.Depth == 0 || i < e.Depth
+		switch {
+		case cut:
+		case a.score == b.score || float32(a.score) == float32(b.score):
+			t.tied = true
 			t.close = t.close || a.score != b.score
 			if class(a.grade) != class(b.grade) && (a.score == b.score || e.Ties == Trec9) {
 				t.mixed = true // Trec9: documents of equal scores may be apart
 			}
+		default:
+			cut = e.Depth > 0 && i >= e.Depth
 		}
 	}
 	t.ranked = t.ranked && given
