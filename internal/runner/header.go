@@ -48,6 +48,9 @@ func (r *run) header(c *study.Cell, k int) string {
 	y.line(2, "repository", "https://github.com/xlrun/xlrun")
 	y.open(0, "method")
 	y.line(1, "automatic", true)
+	if len(c.Axes) > 0 {
+		y.line(1, "axes", c.Axes)
+	}
 	y.open(1, "retrieval")
 	r.methods(y, c, k)
 	y.open(0, "data")
@@ -105,9 +108,6 @@ func (r *run) methods(y *yaml, c *study.Cell, k int) {
 		y.line(3, "depth", search.Depth)
 	default:
 		r.component(y, item, c.Encoder, "encoder", c.Queries)
-		if len(c.Axes) > 0 {
-			y.line(3, "axes", c.Axes)
-		}
 		if c.Train != nil {
 			y.line(3, "train", argsOf(c.Train)["train"])
 		}
