@@ -210,7 +210,7 @@ type input struct {
 
 func newInput(path string) (*input, error) {
 	if path == "-" {
-		s := &spool{r: os.Stdin}
+		s := &spool{r: os.Stdin, max: spoolMemory}
 		return &input{raw: s.open}, nil
 	}
 	st, err := os.Stat(path)
@@ -225,7 +225,7 @@ func newInput(path string) (*input, error) {
 		if err != nil {
 			return nil, err
 		}
-		s := &spool{r: f}
+		s := &spool{r: f, max: spoolMemory}
 		return &input{raw: s.open}, nil
 	}
 	return &input{size: st.Size(), raw: func() (io.ReadCloser, error) { return os.Open(path) }}, nil
@@ -292,6 +292,7 @@ func (c *counter) Read(p []byte) (int, error) {
 // reader at a time.
 type spool struct {
 	r    io.Reader
+	max  int   // of mem, in bytes
 	end  error // how r ended
 	mem  []byte
 	file *os.File
@@ -304,7 +305,7 @@ const spoolMemory = 64 << 20
 func (s *spool) open() (io.ReadCloser, error) { return &spoolReader{s: s}, nil }
 
 func (s *spool) keep(b []byte) error {
-	if s.file == nil && len(s.mem)+len(b) > spoolMemory {
+	if s.file == nil && len(s.mem)+len(b) > s.max {
 		f, err := os.CreateTemp("", "xlrun-stdin-*")
 		if err != nil {
 			return err

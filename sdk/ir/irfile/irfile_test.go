@@ -262,25 +262,30 @@ func TestSave(t *testing.T) {
 	}
 }
 
-// The standard input, read in pieces and again.
+// The standard input, read in pieces and again, from memory or from a file.
 func TestSpool(t *testing.T) {
 	want := strings.Repeat("0123456789", 1000)
-	s := &spool{r: strings.NewReader(want)}
-	for i, n := range []int{10, 5000, 0, 20000, 20000} {
-		r, err := s.open()
-		if err != nil {
-			t.Fatal(err)
-		}
-		got := make([]byte, 0, n)
-		for len(got) < n {
-			k, err := r.Read(got[len(got):min(cap(got), len(got)+777)])
-			got = got[:len(got)+k]
+	for _, limit := range []int{0, 3000, spoolMemory} {
+		s := &spool{r: strings.NewReader(want), max: limit}
+		for i, n := range []int{10, 5000, 0, 20000, 20000} {
+			r, err := s.open()
 			if err != nil {
-				break
+				t.Fatal(err)
+			}
+			got := make([]byte, 0, n)
+			for len(got) < n {
+				k, err := r.Read(got[len(got):min(cap(got), len(got)+777)])
+				got = got[:len(got)+k]
+				if err != nil {
+					break
+				}
+			}
+			if string(got) != want[:min(n, len(want))] {
+				t.Errorf("%d bytes in memory, read %d: got %d bytes, not the beginning", limit, i, len(got))
 			}
 		}
-		if string(got) != want[:min(n, len(want))] {
-			t.Errorf("read %d: got %d bytes, not the beginning", i, len(got))
+		if (s.file != nil) != (limit < len(want)) {
+			t.Errorf("%d bytes in memory: a file or none", limit)
 		}
 	}
 }
