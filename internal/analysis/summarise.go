@@ -202,11 +202,16 @@ func log2OrZero(v float64) float64 {
 	return math.Log2(v)
 }
 
-// exposure returns the worst exposure of a language over the trained runs.
+// exposure returns the worst exposure of a language over the trained runs; over
+// all runs where the systems themselves are what is compared.
 func (g *grid) exposure(l int) string {
+	asked := g.trained
+	if !g.hasFactor() {
+		asked = g.runs
+	}
 	order := []string{"", results.ExposureNone, results.ExposureUnknown, results.ExposurePretraining, results.ExposureTuning}
 	worst := 0
-	for _, r := range g.trained {
+	for _, r := range asked {
 		if sc := r.scores[l]; sc != nil {
 			worst = max(worst, slices.Index(order, sc.exposure))
 		}

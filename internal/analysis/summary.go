@@ -115,7 +115,7 @@ type Facts struct {
 type Target struct {
 	Code     string `json:"code"`
 	Queries  int    `json:"queries"`
-	Exposure string `json:"exposure"` // the worst over the trained cells: results.Exposure*
+	Exposure string `json:"exposure"` // the worst over the trained cells, over all where systems are compared: results.Exposure*
 }
 
 // SizeLevel is one model size.
