@@ -143,7 +143,7 @@ var kinds = [numKinds]Kind{
 	kindScattered:         {"scattered-queries", Warning, "queries", "The lines of a query are not together. Values are right, but the file is read twice."},
 	kindUnevenDepth:       {"uneven-depth", Warning, "queries", "A query has less than a quarter of the usual number of hits."},
 	kindShallowRun:        {"shallow-run", Warning, "measures", "No query has as many hits as a measure's cutoff asks for."},
-	kindIdenticalID:       {"identical-id", Warning, "hits", "A query retrieves the document of its own id. BEIR drops such hits, trec_eval and MTEB keep them."},
+	kindIdenticalID:       {"identical-id", Warning, "queries", "The best hit of a query is the document of its own id. BEIR drops such hits, trec_eval and MTEB keep them."},
 	kindUnjudgedQuery:     {"unjudged-query", Warning, "queries", "A query of the run has no judgments; it is left out."},
 	kindMissingQuery:      {"missing-query", Warning, "queries", "A judged query is not in the run."},
 	kindSimilarID:         {"similar-id", Warning, "ids", "An unknown id differs from a known one in case, white space or leading zeros only."},

@@ -97,7 +97,7 @@ func TestPlantedFaults(t *testing.T) {
 	p.replace(10, 3, "q10 Q0 d13 4 97.5 other")                            // 104
 	p.replace(11, 3, "q11 Q0 d\xff 4 97.5 tag")                            // 114
 	p.replace(12, 3, "q12 Q0 d\x00 4 97.5 tag")                            // 124
-	p.replace(13, 3, "q13 Q0 q13 4 97.5 tag")                              // 134
+	p.replace(13, 0, "q13 Q0 q13 1 100.5 tag")                             // 131
 	p.replace(15, 3, "q15 Q0 "+strings.Repeat("d", maxLine)+" 4 97.5 tag") // 154
 	for i := range 10 {
 		p.replace(14, i, fmt.Sprintf("q14 Q0 d%d %d 1 tag", 14+i, i+1))                  // 141: constant
@@ -119,7 +119,7 @@ func TestPlantedFaults(t *testing.T) {
 		"few-fields": "x.run:4", "bad-score": "x.run:14", "nan-score": "x.run:24", "infinite-score": "x.run:31",
 		"duplicate-document": "x.run:44", "score-range": "x.run:54", "bad-rank": "x.run:64", "duplicate-rank": "x.run:74",
 		"missing-rank": "x.run:1" /* line 4 is no hit */, "rank-order": "x.run:94", "several-tags": "x.run:104", "invalid-utf8": "x.run:114",
-		"nul-byte": "x.run:124", "identical-id": "x.run:134", "constant-scores": "x.run:141", "long-line": "x.run:154",
+		"nul-byte": "x.run:124", "identical-id": "x.run:131", "constant-scores": "x.run:141", "long-line": "x.run:154",
 		"ascending-scores": "x.run:161", "label-as-score": "x.run:171", "similar-id": "x.run:181", "unjudged-query": "x.run:181",
 		"missing-query": "x.run:0", "scattered-queries": "x.run:401", "uneven-depth": "x.run:402", "truncated-line": "x.run:403",
 		"negative-grade": "x.qrels:82", "judged-twice": "x.qrels:83", "no-relevant": "x.qrels:84", "decimal-grade": "x.qrels:85",
@@ -160,6 +160,7 @@ func TestFindings(t *testing.T) {
 		"a quarter of the hits": {func(p *planted) { p.run = p.run[:393] }, "", "", 0},
 		"less than a quarter":   {func(p *planted) { p.run = p.run[:392] }, "uneven-depth", "x.run:391", 1},
 		"too large a grade":     {func(p *planted) { p.qrels[1] = "q0 0 x 1000000001" }, "bad-grade", "x.qrels:2", 1},
+		"own id further down":   {func(p *planted) { p.replace(13, 3, "q13 Q0 q13 4 97.5 tag") }, "", "", 0},
 		"whole last line":       {func(p *planted) { p.tail = "q39 Q0 d70 11 1 tag" }, "", "", 0},
 		"extra field":           {func(p *planted) { p.qrels[3] += " x" }, "extra-fields", "x.qrels:4", 1},
 		"grade":                 {func(p *planted) { p.qrels[1] = "q0 0 x yes" }, "bad-grade", "x.qrels:2", 1},
