@@ -22,7 +22,7 @@ var (
 )
 
 func TestByHand(t *testing.T) {
-	l := math.Log2
+	l, eps := math.Log2, 0.00001
 	for text, want := range map[string]float64{
 		"RR":                  1. / 2,
 		"RR@2":                1. / 2,
@@ -51,6 +51,66 @@ func TestByHand(t *testing.T) {
 		"nDCG@3":              (3 / l(3)) / (3 + 2/l(3) + 1/l(4)),
 		"nDCG@1":              0,
 		"P(rel=1000000000)@1": 0,
+
+		"nDCG(dcg='exp-log2')@3": (7 / l(3)) / (7 + 3/l(3) + 1/l(4)),
+		"nDCG(gains={3:1})":      (1/l(3) + 2/l(5) + 1/l(6)) / (2 + 1/l(3) + 1/l(4) + 1/l(5)),
+		"nDCG(gains={0:-1})":     (-1 + 3/l(3) + 2/l(5) + 1/l(6)) / (3 + 2/l(3) + 1/l(4) + 1/l(5)),
+		"nDCG(judged_only=True)": (3/l(3) + 2/l(4) + 1/l(5)) / (3 + 2/l(3) + 1/l(4) + 1/l(5)), // C A D B
+		"P(judged_only=True)@3":  2. / 3,
+		"AP(judged_only=True)":   (1./2 + 2./3 + 3./4) / 4,
+		"Rprec":                  2. / 4,
+		"Bpref":                  0, // the one judged non-relevant document is above all
+		"Bpref(rel=2)":           (.5 + .5) / 2,
+		"infAP":                  ((.5 + .5*eps/(1+2*eps)) + (1./4 + 2./4*(1+eps)/(2+2*eps)) + (1./5 + 3./5*(2+eps)/(3+2*eps))) / 4,
+		"IPrec@0":                3. / 5,
+		"IPrec@0.5":              3. / 5,
+		"IPrec@0.8":              3. / 5, // 3.2 documents are 3
+		"IPrec@0.9":              0,      // 3.6 are 4
+		"SetP":                   3. / 6,
+		"SetP(relative=True)":    3. / 4,
+		"SetR":                   3. / 4,
+		"SetF":                   .6,
+		"SetF(beta=2)":           1.125 / 1.75,
+		"SetAP":                  3. / 8,
+		"Judged@3":               2. / 3,
+		"Judged":                 5. / 6,
+		"Judged@10":              5. / 6,
+		"NumQ":                   1,
+		"NumRel":                 4,
+		"NumRet":                 6,
+		"NumRet(rel=2)":          2,
+		"RBP(rel=1)":             .2 * (.8 + .8*.8*.8 + .8*.8*.8*.8),
+		"RBP(p=0.5,rel=2)@3":     .25,
+		"RBP":                    .2 * (3*.8 + 2*.8*.8*.8 + .8*.8*.8*.8) / 3,
+		"ERR":                    7./16/2 + 9./16*3/16/4 + 9./16*13/16/16/5,
+		"ERR@2":                  7. / 32,
+		"Accuracy":               1 - 5./9,
+		"Accuracy@2":             0,
+		"Accuracy(rel=3)@3":      1. / 2,
+		"Compat(p=0.5)":          (.5/2 + .25/3 + .125*2/4 + .0625*3/5 + .03125*3/6) / (1 + .5 + .25 + .125 + .0625*4/5 + .03125*4/6),
+		"11pt_avg":               .6 * 9 / 11,
+		"Rprec_mult_0.50":        1. / 2,
+		"Rprec_mult_2.00":        3. / 8,
+		"relative_P_2":           1. / 2,
+		"relative_P_10":          3. / 4,
+		"unj_5":                  1. / 5,
+		"unj_6":                  2. / 6,
+		"utility":                0,
+		"utility_2,-1,0.5,0":     3.5,
+		"binG":                   (1/l(3) + .5 + .5) / 4,
+		"G":                      3. / 7,
+		"G_1=0.5":                (2.5 + .5/l(4.5)) / 6,
+		"dcg":                    3/l(3) + 2/l(5) + 1/l(6),
+		"ideal_dcg":              3 + 2/l(3) + 1/l(4) + 1/l(5),
+		"ndcg_rel":               (3/l(3)/(3+2/l(3)) + ((3/l(3)+2/l(5))+2*(3/l(3)+2/l(5)+1/l(6)))/(3+2/l(3)+1/l(4)+1/l(5))) / 4,
+		"Rndcg":                  (3/l(3)/(3+2/l(3)) + ((3/l(3)+2/l(5))+(3/l(3)+2/l(5)+1/l(6)))/(3+2/l(3)+1/l(4)+1/l(5))) / 4,
+		"gm_map":                 1.6 / 4,
+		"gm_bpref":               .00001,
+		"yaap":                   math.Log(2.6 / 3.4),
+		"rbp":                    .1 * (.9 + 2./3*.9*.9*.9 + 1./3*.9*.9*.9*.9),
+		"rbp_p=0.5":              .5 * (.5 + 2./3*.125 + 1./3*.0625),
+		"rbp_resid_p=0.5":        .015625 + .5*(.25+.03125),
+		"num_nonrel_judged_ret":  1,
 	} {
 		got, err := Evaluate(MustMeasures(text), handJudgments, handRanking)
 		if err != nil {
