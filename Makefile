@@ -12,7 +12,7 @@ AGAINST ?= $(shell git describe --tags --abbrev=0 2>/dev/null || echo HEAD)
 # How often each benchmark runs: benchstat wants ten.
 COUNT ?= 10
 
-.PHONY: help build test race check vet lint layers generated breaking cross purego examples bench bench-scoring bench-measures generate fmt quickstart clean
+.PHONY: help build test race check vet lint layers generated breaking cross purego examples parity bench bench-scoring bench-measures generate fmt quickstart clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,6 +64,13 @@ cross: ## builds and vets for machines that tests do not run on
 	GOOS=linux GOARCH=arm64 $(GO) vet ./...
 	GOOS=linux GOARCH=386 $(GO) vet ./sdk/... ./internal/simd
 	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+
+parity: ## the values of xlrun eval beside those of the tools on PyPI (needs Python 3.11, pip and perl)
+	@mkdir -p bin
+	$(GO) build -o bin/xlrun ./cmd/xlrun
+	python3 -m venv bin/.parity
+	bin/.parity/bin/python -m pip install --quiet --disable-pip-version-check -r tools/parity/requirements.txt
+	bin/.parity/bin/python tools/parity/parity.py bin/xlrun
 
 bench: ## benchmarks, ten times each; compare two files with benchstat
 	@mkdir -p bin
