@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -344,6 +345,46 @@ func TestStream(t *testing.T) {
 			t.Errorf("%s: no progress", path)
 		}
 	}
+}
+
+// Rows that are read without encoding/json are read as it reads them.
+func FuzzPlainObject(f *testing.F) {
+	for _, s := range []string{
+		`{"query_id": "q", "score": -1.5e3}`, `{}`, `{"a":1,}`, `{"a":01}`, `{"a":"x\ny"}`, `{"a":1} x`, `{"a":null}`, `{"a":[1]}`, `{"é":"ü","b":1}`, `{"a":"b"`, `{"a":-}`, `{"a" : 1 , "b" : "" }`,
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		got := map[string]string{}
+		plain, err := plainObject([]byte(s), func(name, value []byte) error {
+			got[string(name)] = string(value)
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !plain {
+			return
+		}
+		var cells map[string]json.RawMessage
+		if err := json.Unmarshal([]byte(s), &cells); err != nil {
+			t.Fatalf("%q is no object: %v", s, err)
+		}
+		want := map[string]string{}
+		for name, value := range cells {
+			want[name] = string(value)
+			text, err := scalar(value)
+			var v any
+			dec := json.NewDecoder(bytes.NewReader(value))
+			dec.UseNumber()
+			if err := errors.Join(err, dec.Decode(&v)); err != nil || fmt.Sprint(v) != text {
+				t.Errorf("%s: want %v, got %q, %v", value, v, text, err)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-encoding/json +got)\n%s", diff)
+		}
+	})
 }
 
 func addSeeds(f *testing.F) {

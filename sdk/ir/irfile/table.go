@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 )
@@ -209,6 +212,7 @@ func detectJSON(head []byte) format {
 
 func jsonlRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 	next := lines(r)
+	names := map[string]column{} // of the columns seen, numColumns for others
 	return func(to []byte) ([]byte, error) {
 		n, line, err := next()
 		if err != nil {
@@ -217,24 +221,118 @@ func jsonlRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 		if len(bytes.TrimSpace(line)) == 0 {
 			return append(to, '\n'), nil
 		}
-		var cells map[string]json.RawMessage
-		if err := json.Unmarshal(line, &cells); err != nil {
-			return to, fmt.Errorf("line %d is no JSON object: %w", n, err)
-		}
 		var row [numColumns]string
-		for name, cell := range cells {
-			c, ok := columnOf(name)
-			if !ok {
-				continue
+		take := func(name, value []byte) error {
+			c, seen := names[string(name)]
+			if !seen {
+				var known bool
+				if c, known = columnOf(string(name)); !known {
+					c = numColumns
+				}
+				if len(names) < 1000 {
+					names[string(name)] = c
+				}
+			}
+			if c == numColumns {
+				return nil
 			}
 			if row[c] != "" {
-				return to, fmt.Errorf("line %d has two columns like %q", n, name)
+				return fmt.Errorf("line %d has two columns like %q", n, name)
 			}
-			if row[c], err = scalar(cell); err != nil {
-				return to, fmt.Errorf("line %d, %q: %w", n, name, err)
+			var err error
+			if row[c], err = scalar(value); err != nil {
+				return fmt.Errorf("line %d, %q: %w", n, name, err)
+			}
+			return nil
+		}
+		if plain, err := plainObject(line, take); err != nil {
+			return to, err
+		} else if !plain {
+			var cells map[string]json.RawMessage
+			if err := json.Unmarshal(line, &cells); err != nil {
+				return to, fmt.Errorf("line %d is no JSON object: %w", n, err)
+			}
+			row = [numColumns]string{}
+			for _, name := range slices.Sorted(maps.Keys(cells)) {
+				if err := take([]byte(name), cells[name]); err != nil {
+					return to, err
+				}
 			}
 		}
 		return w.row(to, row[queryColumn], row[docColumn], row[rankColumn], row[valueColumn])
+	}
+}
+
+// plainObject calls take for the names and values of a JSON object and returns
+// true if it holds nothing but texts without escapes and numbers, as most rows
+// do. Otherwise encoding/json has to read it, and take was called for a part.
+func plainObject(b []byte, take func(name, value []byte) error) (bool, error) {
+	if !utf8.Valid(b) {
+		return false, nil
+	}
+	i := 0
+	blank := func() byte {
+		for i < len(b) && (b[i] == ' ' || b[i] == '\t' || b[i] == '\r' || b[i] == '\n') {
+			i++
+		}
+		if i == len(b) {
+			return 0
+		}
+		return b[i]
+	}
+	// text returns a text with its quotes.
+	text := func() []byte {
+		start := i
+		for i++; i < len(b) && b[i] != '"'; i++ {
+			if b[i] == '\\' || b[i] < ' ' {
+				return nil
+			}
+		}
+		if i == len(b) {
+			return nil
+		}
+		i++
+		return b[start:i]
+	}
+	if blank() != '{' {
+		return false, nil
+	}
+	for i++; ; i++ {
+		if blank() != '"' {
+			return false, nil
+		}
+		name := text()
+		if name == nil || blank() != ':' {
+			return false, nil
+		}
+		i++
+		var value []byte
+		if blank() == '"' {
+			value = text()
+		} else {
+			start := i
+			for i < len(b) && (b[i] >= '0' && b[i] <= '9' || b[i] == '-' || b[i] == '+' || b[i] == '.' || b[i] == 'e' || b[i] == 'E') {
+				i++
+			}
+			if value = b[start:i]; !json.Valid(value) {
+				return false, nil
+			}
+		}
+		if value == nil {
+			return false, nil
+		}
+		if err := take(name[1:len(name)-1], value); err != nil {
+			return false, err
+		}
+		switch blank() {
+		case ',':
+		case '}':
+			i++
+			blank()
+			return i == len(b), nil
+		default:
+			return false, nil
+		}
 	}
 }
 
@@ -243,6 +341,8 @@ func scalar(b json.RawMessage) (string, error) {
 	switch {
 	case bytes.Equal(b, []byte("null")):
 		return "", nil
+	case b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b):
+		return string(b[1 : len(b)-1]), nil
 	case b[0] == '"':
 		var s string
 		err := json.Unmarshal(b, &s)
