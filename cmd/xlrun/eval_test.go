@@ -111,10 +111,10 @@ func TestEvalFormatsAgree(t *testing.T) {
 	}
 	var doc struct {
 		Settings map[string]any
-		Measures []struct{ Name, Trec_eval, Asked string } //nolint:revive // the document's word
+		Measures []struct{ Name, Trec_eval, Asked string }
 		Runs     []struct {
 			All      map[string]float64
-			By_query []struct { //nolint:revive // the document's word
+			By_query []struct {
 				Query  string
 				Values map[string]float64
 			}

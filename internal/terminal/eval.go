@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -97,7 +98,15 @@ type EvalFinding struct {
 // the query or "all", the value in four decimals or as a whole number. name
 // says what a measure is called. Several runs get a fourth column, their file.
 func (e *Evaluation) WriteTrec(w io.Writer, name func(EvalMeasure) string) error {
-	b := &errWriter{w: w}
+	heads := make([]string, len(e.Measures))
+	for k, m := range e.Measures {
+		heads[k] = fmt.Sprintf("%-22s\t", name(m))
+		if e.ZScores && !m.Text {
+			heads[k] = "Z" + heads[k]
+		}
+	}
+	b := bufio.NewWriterSize(w, 64<<10)
+	var text []byte
 	for i := range e.Runs {
 		r := &e.Runs[i]
 		end := "\n"
@@ -105,13 +114,9 @@ func (e *Evaluation) WriteTrec(w io.Writer, name func(EvalMeasure) string) error
 			end = "\t" + r.File + "\n"
 		}
 		line := func(k int, query string, v EvalValue) {
-			m := e.Measures[k]
-			text := e.value(m, v)
-			z := ""
-			if e.ZScores && !m.Text {
-				z = "Z"
-			}
-			b.printf("%s%-22s\t%s\t%s%s", z, name(m), query, text, end)
+			text = append(append(append(text[:0], heads[k]...), query...), '\t')
+			text = append(e.appendValue(text, e.Measures[k], v), end...)
+			_, _ = b.Write(text) // Flush has the error
 		}
 		if e.ByQuery {
 			for _, q := range r.Queries {
@@ -130,22 +135,26 @@ func (e *Evaluation) WriteTrec(w io.Writer, name func(EvalMeasure) string) error
 			}
 		}
 	}
-	return b.err
+	return b.Flush()
 }
 
 // value writes a value as text.
 func (e *Evaluation) value(m EvalMeasure, v EvalValue) string {
+	return string(e.appendValue(nil, m, v))
+}
+
+func (e *Evaluation) appendValue(b []byte, m EvalMeasure, v EvalValue) []byte {
 	switch {
-	case m.Text && !m.All:
-		return "'" + v.Text + "'" // a string of grades
+	case m.Text && !m.All: // a string of grades
+		return append(append(append(b, '\''), v.Text...), '\'')
 	case m.Text:
-		return v.Text
+		return append(b, v.Text...)
 	case m.Count && !e.ZScores:
-		return strconv.FormatFloat(v.Number, 'f', 0, 64)
+		return strconv.AppendFloat(b, v.Number, 'f', 0, 64)
 	case math.IsNaN(v.Number):
-		return "nan"
+		return append(b, "nan"...)
 	}
-	return strconv.FormatFloat(v.Number, 'f', e.Places, 64)
+	return strconv.AppendFloat(b, v.Number, 'f', e.Places, 64)
 }
 
 // WriteIRMeasures writes lines as the command ir_measures does: measure and
@@ -509,7 +518,7 @@ func (u *UI) evalTable(b *strings.Builder, p painter, e *Evaluation, first strin
 		for i, r := range all {
 			for n, c := range take {
 				part[i] = append(part[i], r[c])
-				if i == 0 && n > 0 && !(c > 0 && e.Measures[c-1].Text) {
+				if i == 0 && n > 0 && (c == 0 || !e.Measures[c-1].Text) {
 					rightAligned = append(rightAligned, n)
 				}
 			}
