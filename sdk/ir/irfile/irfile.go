@@ -136,7 +136,7 @@ func open(path string, s shape) (ir.Source, error) {
 		default:
 			next, closer, err := parquetRows(r, w)
 			if err != nil {
-				return nil, errors.Join(fmt.Errorf("read Parquet: %w", err), r.Close())
+				return nil, fmt.Errorf("%s: read Parquet: %v", src.Name, err) //nolint:errorlint // an end within a page is not that of the file
 			}
 			return newTable(closer, w, next), nil
 		}

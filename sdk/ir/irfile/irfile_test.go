@@ -80,6 +80,13 @@ func TestLoadRun(t *testing.T) {
 		Rank  int32   `parquet:"rank"`
 		Other string  `parquet:"lang"`
 	}
+	type mixed struct {
+		Meta  struct{ A, B int32 } `parquet:"a_meta"`
+		Tags  []string             `parquet:"b_tags,list"`
+		Query string               `parquet:"query_id"`
+		Doc   string               `parquet:"doc_id"`
+		Score float64              `parquet:"score"`
+	}
 	want := map[ir.QueryID]ir.Ranking{"1": {{Doc: "10", Score: 2.5}, {Doc: "9", Score: -0.5}}, "2": {{Doc: "10", Score: 1}}}
 	const text = "1 Q0 10 1 2.5 t\n1 Q0 9 2 -0.5 t\n2 Q0 10 1 1 t\n"
 	for name, data := range map[string][]byte{
@@ -97,6 +104,7 @@ func TestLoadRun(t *testing.T) {
 		"packed predictions":  zip(t, `{"1": {"10": 2.5, "9": -0.5}, "2": {"10": 1}}`),
 		"Parquet":             parquetOf(t, named{"1", "10", 2.5}, named{"1", "9", -0.5}, named{"2", "10", 1}),
 		"Parquet of numbers":  parquetOf(t, numbered{2.5, 10, 1, 1, "x"}, numbered{-0.5, 9, 1, 2, "x"}, numbered{1, 10, 2, 1, "x"}),
+		"Parquet with lists":  parquetOf(t, mixed{Tags: []string{"x", "y"}, Query: "1", Doc: "10", Score: 2.5}, mixed{Query: "1", Doc: "9", Score: -0.5}, mixed{Query: "2", Doc: "10", Score: 1}),
 		"packed Parquet":      zst(t, string(parquetOf(t, named{"1", "10", 2.5}, named{"1", "9", -0.5}, named{"2", "10", 1}))),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -155,6 +163,11 @@ func TestLoadRefuses(t *testing.T) {
 		Query string `parquet:"query_id"`
 		Doc   struct{ ID string }
 	}
+	type listed struct {
+		Query string    `parquet:"query_id"`
+		Doc   string    `parquet:"doc_id"`
+		Score []float64 `parquet:"score"`
+	}
 	for name, c := range map[string]struct {
 		data []byte
 		want string
@@ -179,7 +192,8 @@ func TestLoadRefuses(t *testing.T) {
 		"document twice":     {[]byte(`{"q": {"d": 1, "d": 2}}`), `document "d" occurs twice`},
 		"damaged Parquet":    {[]byte("PAR1 and nothing"), "Parquet"},
 		"columns missing":    {parquetOf(t, struct{ A, B string }{"a", "b"}), "want the columns"},
-		"nested column":      {parquetOf(t, nested{}), "nested"},
+		"nested column":      {parquetOf(t, nested{}), "want the columns"},
+		"list as score":      {parquetOf(t, listed{"q", "d", []float64{1, 2}}), "is a list"},
 		"newline in an id":   {[]byte(`{"q": {"d\n1": 1}}`), "holds the byte 0xa"},
 		"empty":              {nil, "the file holds no hits"},
 		"header only":        {[]byte("query-id\tcorpus-id\tscore\n"), "the file holds no hits"},

@@ -451,7 +451,7 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 }
 
 // parquetRows reads a Parquet file, which must be a file as it is not read
-// from the beginning to the end.
+// from the beginning to the end. It takes r over, and closes it where it fails.
 func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, error), closer io.Closer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -471,19 +471,23 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 	if err != nil {
 		return nil, nil, err
 	}
-	var names []string
-	for _, c := range pf.Root().Columns() {
-		if !c.Leaf() {
-			return nil, nil, fmt.Errorf("column %q is nested, which no run needs", c.Name())
+	// Values know the number of their leaf; columns that are nested, as lists
+	// are, are none of ours.
+	leaves := pf.Schema().Columns()
+	names := make([]string, len(leaves))
+	for i, path := range leaves {
+		if len(path) == 1 {
+			names[i] = path[0]
 		}
-		if c.Repeated() {
-			return nil, nil, fmt.Errorf("column %q is a list, which no run needs", c.Name())
-		}
-		names = append(names, c.Name())
 	}
 	at, ok := columns(names)
 	if !ok {
 		return nil, nil, fmt.Errorf("want the columns query_id, doc_id and score (or relevance), got %s", strings.Join(names, ", "))
+	}
+	for _, i := range at {
+		if i >= 0 && pf.Root().Column(names[i]).Repeated() {
+			return nil, nil, fmt.Errorf("column %q is a list", names[i])
+		}
 	}
 	done := &parquetProgress{size: size, total: pf.NumRows(), remove: remove}
 	groups := pf.RowGroups()
@@ -523,7 +527,7 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 				rows = nil
 			}
 			if err != nil {
-				return out, fmt.Errorf("read Parquet: %w", err)
+				return out, fmt.Errorf("read Parquet: %v", err) //nolint:errorlint // an end within a page is not that of the file
 			}
 		}
 		return out, nil
@@ -575,14 +579,14 @@ func seekable(r io.ReadCloser) (file *os.File, size int64, remove func(), err er
 		if f, ok := s.file.(*os.File); ok {
 			st, err := f.Stat()
 			if err != nil {
-				return nil, 0, nil, err
+				return nil, 0, nil, errors.Join(err, f.Close())
 			}
 			return f, st.Size(), func() { f.Close() }, nil //nolint:errcheck,gosec // nothing was written
 		}
 	}
 	f, err := os.CreateTemp("", "xlrun-parquet-*")
 	if err != nil {
-		return nil, 0, nil, err
+		return nil, 0, nil, errors.Join(err, r.Close())
 	}
 	remove = func() {
 		f.Close()           //nolint:errcheck,gosec // it is removed
