@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -488,6 +489,10 @@ func (e *evalCommand) trecOrder() {
 
 // evaluate reads the files and evaluates every run.
 func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles []string) (*terminal.Evaluation, int) {
+	// Little is kept and much passes by: rarer collections save a tenth of the
+	// time, and the limit keeps their price in memory down.
+	defer debug.SetGCPercent(debug.SetGCPercent(400))
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(400 << 20))
 	ev := &ir.Evaluator{Measures: e.measures, Ties: e.ties, Depth: e.depth, RetrievedOnly: !e.complete, JudgedOnly: e.judgedOnly, Documents: e.documents, Workers: e.workers}
 	var findings []ir.Finding
 	qrels, err := await(ctx, func() (q ir.Qrels, err error) {

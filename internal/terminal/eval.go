@@ -1,15 +1,16 @@
 package terminal
 
 import (
-	"bufio"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Evaluation is what rankings are worth under some measures, as it is printed:
@@ -105,37 +106,72 @@ func (e *Evaluation) WriteTrec(w io.Writer, name func(EvalMeasure) string) error
 			heads[k] = "Z" + heads[k]
 		}
 	}
-	b := bufio.NewWriterSize(w, 64<<10)
-	var text []byte
 	for i := range e.Runs {
 		r := &e.Runs[i]
 		end := "\n"
 		if len(e.Runs) > 1 {
 			end = "\t" + r.File + "\n"
 		}
-		line := func(k int, query string, v EvalValue) {
-			text = append(append(append(text[:0], heads[k]...), query...), '\t')
-			text = append(e.appendValue(text, e.Measures[k], v), end...)
-			_, _ = b.Write(text) // Flush has the error
+		appendLine := func(b []byte, k int, query string, v EvalValue) []byte {
+			b = append(append(append(b, heads[k]...), query...), '\t')
+			return append(e.appendValue(b, e.Measures[k], v), end...)
 		}
 		if e.ByQuery {
-			for _, q := range r.Queries {
+			err := inParts(w, r.Queries, func(b []byte, q *EvalQuery) []byte {
 				for k, m := range e.Measures {
 					if m.Queries && !m.TrecAll {
-						line(k, q.ID, q.Values[k])
+						b = appendLine(b, k, q.ID, q.Values[k])
 					}
 				}
+				return b
+			})
+			if err != nil {
+				return err
 			}
 		}
 		if e.Summary {
+			var b []byte
 			for k, m := range e.Measures {
 				if m.All {
-					line(k, "all", r.All[k])
+					b = appendLine(b, k, "all", r.All[k])
 				}
+			}
+			if _, err := w.Write(b); err != nil {
+				return err
 			}
 		}
 	}
-	return b.Flush()
+	return nil
+}
+
+// inParts writes the texts of items in their order. Some are put into words by
+// every processor at a time, since printing numbers takes as long as computing
+// them.
+func inParts[T any](w io.Writer, items []T, text func(b []byte, item *T) []byte) error {
+	const size = 32
+	parts := make([][]byte, runtime.GOMAXPROCS(0))
+	for len(items) > 0 {
+		var wait sync.WaitGroup
+		n := 0
+		for ; n < len(parts) && len(items) > 0; n++ {
+			k, mine := n, items[:min(size, len(items))]
+			items = items[len(mine):]
+			wait.Go(func() {
+				b := parts[k][:0]
+				for i := range mine {
+					b = text(b, &mine[i])
+				}
+				parts[k] = b
+			})
+		}
+		wait.Wait()
+		for _, b := range parts[:n] {
+			if _, err := w.Write(b); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // value writes a value as text.
