@@ -10,9 +10,11 @@ import (
 	"math"
 	"math/bits"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -305,92 +307,143 @@ func InspectQrels(r io.Reader, name string) (Qrels, []Finding, error) {
 }
 
 func inspectQrels(r io.Reader, name string, d *dialect) (Qrels, []Finding, error) {
+	// Blocks are parsed side by side, each as if it were the whole file, and put
+	// together in their order. A block with a query that is in an earlier one
+	// is parsed again, into the whole.
 	var (
-		f       findings
-		qrels   = Qrels{}
-		firsts  = map[QueryID]int64{} // the line of a query's first judgment
-		block   *lineBlock
-		base    int64
-		id      QueryID
-		current Judgments
-		text    string // of the block, so that ids share its memory
+		parts []*qrelsParser
+		wg    sync.WaitGroup
+		turns = make(chan struct{}, runtime.GOMAXPROCS(0))
+		br    = newBlockReader(r, d, qrelsBlock)
 	)
-	empty := true
-	s := &scanner{d: d, want: 4}
-	s.line = func(n int32, fields [][]byte, rest []byte) {
-		empty = false
-		line := block.line(n)
-		if len(fields) < 4 {
-			few(&f, d, block, n, fields, 4, qrelsFields)
-			return
+	var f findings
+	for {
+		b, err := br.next(nil)
+		if err == io.EOF { //nolint:errorlint // next returns it bare
+			break
 		}
-		for _, c := range rest {
-			if d.class[c] == inField {
-				f.add(kindExtraFields, line, "want 4 fields (%s), got more", qrelsFields)
-				return
+		if err != nil {
+			if err = ended(err, &f, br.lines, name); err != nil {
+				wg.Wait()
+				return nil, f.list(name), err
 			}
+			break
 		}
-		// slice returns a field as a part of text; capacities tell where it is.
-		slice := func(field []byte) string {
-			at := cap(block.data) - cap(field)
-			return text[at : at+len(field)]
-		}
-		grade, k := parseGrade(fields[3])
-		switch k {
-		case kindBadGrade:
-			f.add(k, line, "the grade must be a whole number, got %q", fields[3])
-			return
-		case kindFloatGrade:
-			f.add(k, line, "the grade must be a whole number, got %q", fields[3])
-			return
-		case kindDecimalGrade:
-			f.add(k, line, "the grade %q has decimals; it is read as %d", fields[3], grade)
-		}
-		if current == nil || string(fields[0]) != string(id) {
-			id = QueryID(slice(fields[0]))
-			size := min(len(current), 1<<10) // queries have about as many judgments as their neighbours
-			if current = qrels[id]; current == nil {
-				current = make(Judgments, size)
-				qrels[id] = current
-				firsts[id] = line
-			}
-		}
-		doc := DocID(slice(fields[2]))
-		if before, twice := current[doc]; twice {
-			if before == grade {
-				f.add(kindJudgedTwice, line, "document %q is judged twice for query %q, with the grade %d each time", doc, id, grade)
-			} else {
-				f.add(kindConflictingGrades, line, "document %q is judged twice for query %q, as %d and as %d", doc, id, before, grade)
-			}
-			return
-		}
-		if grade < 0 {
-			f.add(kindNegativeGrade, line, "the grade of document %q for query %q is %d; below 0 means not judged", doc, id, grade)
-		}
-		current[doc] = grade
+		p := &qrelsParser{d: d, f: &findings{}, qrels: Qrels{}}
+		parts = append(parts, p)
+		turns <- struct{}{}
+		wg.Go(func() {
+			p.parse(b)
+			<-turns
+		})
 	}
-	br := newBlockReader(r, d, 1<<20)
-	br.byLine = true
-	err := br.each(func(b *lineBlock) error {
-		block, text = b, string(b.data)
-		base = b.base + int64(s.scan(b, &f))
-		return nil
-	})
-	if err = ended(err, &f, base, name); err != nil {
-		return nil, f.list(name), err
+	wg.Wait()
+	all := &qrelsParser{d: d, f: &f, qrels: Qrels{}}
+	for _, p := range parts {
+		all.add(p)
 	}
-	if empty && !f.stops() {
+	qrels := all.qrels
+	if all.lines == 0 && !f.stops() {
 		f.add(kindEmptyFile, 0, "the file holds no judgments")
 	}
-	for _, id := range qrels.Queries() {
-		if !qrels[id].anyRelevant() {
-			f.add(kindNoRelevant, firsts[id], "query %q has judgments but no relevant document", id)
+	for _, q := range all.queries {
+		if !qrels[q.id].anyRelevant() {
+			f.add(kindNoRelevant, q.line, "query %q has judgments but no relevant document", q.id)
 		}
 	}
 	if err := f.err(name); err != nil {
 		return nil, f.list(name), err
 	}
 	return qrels, f.list(name), nil
+}
+
+// qrelsBlock is the usual size of a block of judgments in bytes.
+const qrelsBlock = 256 << 10
+
+// qrelsParser puts the judgments of blocks into qrels. Ids are views into the
+// blocks.
+type qrelsParser struct {
+	d       *dialect
+	f       *findings
+	qrels   Qrels
+	queries []qrelsQuery // in the order of their first lines
+	lines   int          // with content
+
+	block   *lineBlock
+	id      QueryID // of the judgments before
+	current Judgments
+}
+
+// qrelsQuery is a query and the line of its first judgment.
+type qrelsQuery struct {
+	id   QueryID
+	line int64
+}
+
+func (p *qrelsParser) parse(b *lineBlock) {
+	p.block = b
+	(&scanner{d: p.d, want: 4, line: p.line}).scan(b, p.f)
+}
+
+// add takes over what is in a block that comes after those of p.
+func (p *qrelsParser) add(q *qrelsParser) {
+	for _, query := range q.queries {
+		if _, split := p.qrels[query.id]; split {
+			p.parse(q.block)
+			return
+		}
+	}
+	for _, query := range q.queries {
+		p.qrels[query.id] = q.qrels[query.id]
+	}
+	p.f.merge(q.f)
+	p.queries = append(p.queries, q.queries...)
+	p.lines += q.lines
+}
+
+func (p *qrelsParser) line(n int32, fields [][]byte, rest []byte) {
+	p.lines++
+	f, line := p.f, p.block.line(n)
+	if len(fields) < 4 {
+		few(f, p.d, p.block, n, fields, 4, qrelsFields)
+		return
+	}
+	for _, c := range rest {
+		if p.d.class[c] == inField {
+			f.add(kindExtraFields, line, "want 4 fields (%s), got more", qrelsFields)
+			return
+		}
+	}
+	grade, k := parseGrade(fields[3])
+	switch k {
+	case kindBadGrade, kindFloatGrade:
+		f.add(k, line, "the grade must be a whole number, got %q", fields[3])
+		return
+	case kindDecimalGrade:
+		f.add(k, line, "the grade %q has decimals; it is read as %d", fields[3], grade)
+	}
+	if p.current == nil || string(fields[0]) != string(p.id) {
+		p.id = QueryID(stringOf(fields[0]))
+		size := min(len(p.current), 1<<10) // queries have about as many judgments as their neighbours
+		if p.current = p.qrels[p.id]; p.current == nil {
+			p.current = make(Judgments, size)
+			p.qrels[p.id] = p.current
+			p.queries = append(p.queries, qrelsQuery{p.id, line})
+		}
+	}
+	doc := DocID(stringOf(fields[2]))
+	if before, twice := p.current[doc]; twice {
+		if before == grade {
+			f.add(kindJudgedTwice, line, "document %q is judged twice for query %q, with the grade %d each time", doc, p.id, grade)
+		} else {
+			f.add(kindConflictingGrades, line, "document %q is judged twice for query %q, as %d and as %d", doc, p.id, before, grade)
+		}
+		return
+	}
+	if grade < 0 {
+		f.add(kindNegativeGrade, line, "the grade of document %q for query %q is %d; below 0 means not judged", doc, p.id, grade)
+	}
+	p.current[doc] = grade
 }
 
 // ended turns the error that reading ended with into a finding where it is

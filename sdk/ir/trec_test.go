@@ -3,9 +3,11 @@ package ir
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -49,6 +51,47 @@ func TestReadQrels(t *testing.T) {
 	}
 	if diff := cmp.Diff(Qrels{"301": {"a": 1, "#b": 2}, "302": {"a": -1}}, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// Files of many blocks give the same judgments in any order of lines, and
+// faults between blocks are found where they are.
+func TestReadQrelsOfManyBlocks(t *testing.T) {
+	const queries, docs = 1000, 60
+	grouped, scattered := make([]string, 0, queries*docs), make([]string, queries*docs)
+	want := Qrels{}
+	for q := range queries {
+		judged := Judgments{}
+		for d := range docs {
+			doc := fmt.Sprintf("document-%d", d)
+			line := fmt.Sprintf("query-%d 0 %s %d\n", q, doc, (q+d)%3)
+			judged[DocID(doc)] = (q + d) % 3
+			grouped = append(grouped, line)
+			scattered[d*queries+q] = line
+		}
+		want[QueryID(fmt.Sprintf("query-%d", q))] = judged
+	}
+	halves := slices.Concat(grouped[:30*docs+7], grouped[31*docs:], grouped[30*docs+7:31*docs])
+	for name, lines := range map[string][]string{"grouped": grouped, "scattered": scattered, "one query in two places": halves} {
+		text := strings.Join(lines, "")
+		if len(text) < 4*qrelsBlock {
+			t.Fatalf("%d bytes are not enough blocks", len(text))
+		}
+		got, findings, err := InspectQrels(strings.NewReader(text), "x")
+		if err != nil || len(findings) > 0 {
+			t.Fatalf("%s: %v %v", name, findings, err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+		_, _, err = InspectQrels(strings.NewReader(text+"query-0 0 document-1 2\nquery-0 0 x y\nquery-5 0 document-4 2\nquery-5 0 x 1.5\n"), "x")
+		wantErr := `x:60001: document "document-1" is judged twice for query "query-0", as 1 and as 2
+x:60002: the grade must be a whole number, got "y"
+x:60003: document "document-4" is judged twice for query "query-5", as 0 and as 2
+x:60004: the grade must be a whole number, got "1.5"`
+		if err == nil || err.Error() != wantErr {
+			t.Errorf("%s: got\n%v\nwant\n%s", name, err, wantErr)
+		}
 	}
 }
 
