@@ -15,20 +15,24 @@ import (
 const judgedPerQuery = 200
 
 // writeData writes judgments and a run as a track would: queries one after the
-// other, documents by score. Scores have five decimals, so that about a quarter
-// of the queries have ties at a depth of 1,000, and are below 16, so that 32-bit
-// floats tell all of them apart: both generations of trec_eval see the same
-// order. Grades go from 0 to 3, and rise
-// with the score. The bytes depend on the two numbers only.
-func writeData(qrels, run string, queries, depth int) error {
+// other, documents by score. Scores go from 1 to 16 and have at most six
+// decimals, so that 32-bit floats tell all of them apart: both generations of
+// trec_eval see the same order. At a depth of 1,000 about a quarter of the
+// queries have ties with five decimals, and all of them with three. Grades go
+// from 0 to 3, and rise with the score. The bytes depend on the numbers only.
+func writeData(qrels, run string, queries, depth, decimals int) error {
 	rng := rand.New(rand.NewPCG(1, 2))
+	unit := 1
+	for range decimals {
+		unit *= 10
+	}
 	return errors.Join(
 		write(run, func(w *bufio.Writer) error {
 			var line []byte
 			for q := range queries {
 				scores := make([]int, depth)
 				for i := range scores {
-					scores[i] = 100_000 + rng.IntN(1_500_000)
+					scores[i] = unit + rng.IntN(15*unit)
 				}
 				slices.SortFunc(scores, func(a, b int) int { return b - a })
 				for i, s := range scores {
@@ -38,7 +42,7 @@ func writeData(qrels, run string, queries, depth int) error {
 					line = append(line, ' ')
 					line = strconv.AppendInt(line, int64(i+1), 10)
 					line = append(line, ' ')
-					line = strconv.AppendFloat(line, float64(s)/100_000, 'f', 5, 64)
+					line = strconv.AppendFloat(line, float64(s)/float64(unit), 'f', decimals, 64)
 					line = append(line, " bench\n"...)
 					if _, err := w.Write(line); err != nil {
 						return err

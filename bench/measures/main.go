@@ -65,10 +65,10 @@ func main() {
 }
 
 type settings struct {
-	xlrun, source, trecEval, python string
-	install                         bool
-	rounds, queries, depth          int
-	json, data                      string
+	xlrun, source, trecEval, python  string
+	install                          bool
+	rounds, queries, depth, decimals int
+	json, data                       string
 }
 
 func parse(args []string, stderr io.Writer) (settings, error) {
@@ -83,6 +83,7 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&s.rounds, "rounds", 7, "rounds")
 	f.IntVar(&s.queries, "queries", 1000, "queries of the run")
 	f.IntVar(&s.depth, "documents", 1000, "documents of each query")
+	f.IntVar(&s.decimals, "decimals", 5, "decimals of scores, from 0 to 6: the fewer, the more ties")
 	f.StringVar(&s.json, "json", "", "write every round to this `file`")
 	f.StringVar(&s.data, "data", "", "keep the files that are evaluated in this `directory`")
 	if err := f.Parse(args); err != nil {
@@ -93,6 +94,8 @@ func parse(args []string, stderr io.Writer) (settings, error) {
 		return s, fmt.Errorf("unexpected argument %q", f.Arg(0))
 	case s.rounds < 1 || s.queries < 1 || s.depth < 1:
 		return s, errors.New("-rounds, -queries and -documents must be at least 1")
+	case s.decimals < 0 || s.decimals > 6:
+		return s, errors.New("-decimals must be from 0 to 6")
 	}
 	return s, nil
 }
@@ -172,7 +175,7 @@ func drive(ctx context.Context, s settings, stdout, stderr io.Writer) (status in
 		}
 	}
 	qrels, runFile := filepath.Join(files, "qrels.txt"), filepath.Join(files, "run.txt")
-	if err := writeData(qrels, runFile, s.queries, s.depth); err != nil {
+	if err := writeData(qrels, runFile, s.queries, s.depth, s.decimals); err != nil {
 		return exitFailed, err
 	}
 	for i := range cs {
@@ -482,7 +485,7 @@ func firstDifference(a, b string) string {
 // report is the table.
 func report(s settings, cs []contender, absent []string, agreement string, size int64) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d queries × %d documents (%.1f MB), -q, %d measures; %d rounds of whole processes, files in memory\n", s.queries, s.depth, float64(size)/1e6, len(shared), s.rounds)
+	fmt.Fprintf(&b, "%d queries × %d documents (%.1f MB), scores of %d decimals, -q, %d measures; %d rounds of whole processes, files in memory\n", s.queries, s.depth, float64(size)/1e6, s.decimals, len(shared), s.rounds)
 	fmt.Fprintf(&b, "%s/%s, %s, %d processors\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.NumCPU())
 	fmt.Fprintf(&b, "%-16s %-44s %9s %9s %8s   %s\n", "", "", "time s", "CPU s", "MB", "time ÷ ours (range)")
 	ours := cs[0].Wall

@@ -15,11 +15,11 @@ import (
 func TestData(t *testing.T) {
 	dir := t.TempDir()
 	qrelsFile, runFile := filepath.Join(dir, "qrels"), filepath.Join(dir, "run")
-	if err := writeData(qrelsFile, runFile, 20, 1000); err != nil {
+	if err := writeData(qrelsFile, runFile, 20, 1000, 5); err != nil {
 		t.Fatal(err)
 	}
 	again := filepath.Join(dir, "again")
-	if err := writeData(filepath.Join(dir, "qrels2"), again, 20, 1000); err != nil {
+	if err := writeData(filepath.Join(dir, "qrels2"), again, 20, 1000, 5); err != nil {
 		t.Fatal(err)
 	}
 	a, _ := os.ReadFile(runFile)

@@ -275,11 +275,13 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		v := viewPool.Get().(*view)
 		v.reset(q, l, e)
 		texts := e.texts(l)
+		same := agreement(&s.list, l)
 		for i := range e.Measures {
-			if res.Dependent != nil && res.Dependent[i] {
+			m := &e.Measures[i]
+			if res.Dependent != nil && res.Dependent[i] || m.cutoff > 0 && m.cutoff <= same && m.flags&flagJudgedOnly == 0 {
 				continue
 			}
-			x, err := v.measure(&e.Measures[i])
+			x, err := v.measure(m)
 			if err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i] {
 				if res.Dependent == nil {
 					res.Dependent = make([]bool, len(e.Measures))
@@ -289,6 +291,33 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		}
 		viewPool.Put(v)
 	}
+}
+
+// agreement returns a rank up to which a and b are the same list.
+func agreement(a, b *list) int32 {
+	if a.unclear || b.unclear || a.retrieved != b.retrieved {
+		return 0
+	}
+	differ := int32(math.MaxInt32) // the first rank at which they may
+	for _, l := range []*list{a, b} {
+		if len(l.blocks) > 0 {
+			differ = min(differ, l.blocks[0].rank)
+		}
+	}
+	for i := range max(len(a.places), len(b.places)) {
+		switch {
+		case i == len(a.places):
+			differ = min(differ, b.places[i].rank)
+		case i == len(b.places):
+			differ = min(differ, a.places[i].rank)
+		case a.places[i] != b.places[i]:
+			differ = min(differ, a.places[i].rank, b.places[i].rank)
+		default:
+			continue
+		}
+		break
+	}
+	return differ - 1
 }
 
 // arrange sorts hits into the order of t.

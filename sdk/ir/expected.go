@@ -203,8 +203,12 @@ func (l *list) crossing() bool {
 func (v *view) found(m *Measure, cutoff int32) float64 {
 	sum := 0.0
 	for _, s := range v.segments(m) {
+		n := s.upto(cutoff)
+		if n == 0 {
+			break
+		}
 		if r := s.relevant(m.rel); r > 0 {
-			sum += float64(r*s.upto(cutoff)) / float64(s.size)
+			sum += float64(r*n) / float64(s.size)
 		}
 	}
 	return sum
