@@ -578,6 +578,10 @@ func (e *evalCommand) outcome(file string, res *ir.RunResult, findings []ir.Find
 	}
 	r.Queries = make([]terminal.EvalQuery, len(res.Queries))
 	for i, id := range res.Queries {
+		r.Queries[i].ID = string(id)
+		if !e.byQuery && e.deviant == nil {
+			continue // nobody looks at the values
+		}
 		q := &res.PerQuery[i]
 		values := make([]terminal.EvalValue, len(e.measures))
 		for k := range values {
@@ -586,7 +590,7 @@ func (e *evalCommand) outcome(file string, res *ir.RunResult, findings []ir.Find
 				values[k].Text = q.Texts[k]
 			}
 		}
-		r.Queries[i] = terminal.EvalQuery{ID: string(id), Values: values}
+		r.Queries[i].Values = values
 	}
 	r.All = make([]terminal.EvalValue, len(e.measures))
 	for k := range r.All {

@@ -43,8 +43,8 @@ type Evaluator struct {
 type QueryResult struct {
 	Values        []float64
 	FirstRelevant int
-	// Texts has the values of measures that are texts, by the index of the
-	// measure; nil where there are none.
+	// Texts has the values of measures that are a text of each query, which is
+	// relstring, by the index of the measure; nil where there are none.
 	Texts []string
 	// Tied reports hits with equal scores, as 32-bit floats, among those that
 	// count. Dependent tells for each measure whether its value depends on the

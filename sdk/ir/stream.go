@@ -375,18 +375,24 @@ func (st *stream) result() (*RunResult, error) {
 
 	e := st.e
 	res := &RunResult{Measures: e.Measures, Tag: st.tags.last(), Findings: f.list(st.src.Name)}
-	byID := make(map[QueryID]*outcome, len(st.queries))
 	for i := range st.queries {
-		o := &st.queries[i]
-		byID[QueryID(o.id)] = o
-		if !o.judged {
+		if o := &st.queries[i]; !o.judged {
 			res.Unjudged = append(res.Unjudged, QueryID(o.id))
 		}
 	}
 	slices.Sort(res.Unjudged)
-	for _, id := range st.qrels.Queries() {
-		o := byID[id]
-		if o == nil {
+	slices.SortFunc(st.queries, func(a, b outcome) int { return strings.Compare(a.id, b.id) })
+	judged := st.qrels.Queries()
+	res.Queries, res.PerQuery = make([]QueryID, 0, len(judged)), make([]QueryResult, 0, len(judged))
+	at := 0
+	for _, id := range judged {
+		for at < len(st.queries) && st.queries[at].id < string(id) {
+			at++
+		}
+		var o *outcome
+		if at < len(st.queries) && st.queries[at].id == string(id) {
+			o = &st.queries[at]
+		} else {
 			res.Missing = append(res.Missing, id)
 			if e.RetrievedOnly {
 				continue

@@ -82,7 +82,7 @@ func TestTrecEval(t *testing.T) {
 					value, text := res.Means[i], run.Tag
 					if id != "all" {
 						value = res.PerQuery[q].Values[i]
-						if m.Aggregate() == Text {
+						if m.Name() == "relstring" {
 							text = res.PerQuery[q].Texts[i]
 						}
 					}

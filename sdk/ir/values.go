@@ -872,19 +872,19 @@ func rndcg(v *view, m *Measure) float64 {
 	return sum / float64(points)
 }
 
-// texts returns the values of measures that are texts; nil where none is.
+// texts returns the values of measures that are a text of each query, by the
+// index of the measure; nil where none is.
 func (e *Evaluator) texts(l *list) []string {
 	var out []string
 	for i := range e.Measures {
-		if e.Measures[i].Aggregate() != Text {
+		m := &e.Measures[i]
+		if m.Aggregate() != Text || m.Name() != "relstring" { // runid is the run's
 			continue
 		}
 		if out == nil {
 			out = make([]string, len(e.Measures))
 		}
-		if e.Measures[i].Name() == "relstring" {
-			out[i] = relString(l, &e.Measures[i])
-		}
+		out[i] = relString(l, m)
 	}
 	return out
 }
