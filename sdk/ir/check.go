@@ -13,7 +13,8 @@ import (
 
 // checker looks at one ranking after another.
 type checker struct {
-	f *findings
+	f    *findings
+	ties Ties // for what findings say
 
 	table  []uint64 // of documents; see lookUp
 	judged []judgedDoc
@@ -26,7 +27,10 @@ type judgedDoc struct {
 	seen  int // the hit that is this document, plus one
 }
 
-func newChecker(f *findings) *checker { return &checker{f: f} }
+func newChecker(f *findings, t Ties) *checker { return &checker{f: f, ties: t} }
+
+// anyTies stands for a tie mode that is not known.
+const anyTies Ties = -1
 
 // tableSeed makes documents meet in the table in different places in every
 // process, so that nobody can choose ids that all meet.
@@ -134,7 +138,7 @@ func (c *checker) order(id string, hits []entry, lines []int64) {
 			itself = i
 		}
 		best = max(best, h.score)
-		if h.rank == noRank {
+		if h.rank < 0 {
 			missing = true
 		} else {
 			smallest, large = min(smallest, h.rank), max(large, h.rank)
@@ -163,51 +167,83 @@ func (c *checker) order(id string, hits []entry, lines []int64) {
 	if n == 0 {
 		return
 	}
-	// Further down it is chance where queries and documents are numbered.
-	if itself >= 0 && hits[itself].score == best && n > 1 {
-		f.add(kindIdenticalID, lineOf(lines, itself), "query %q retrieves the document of its own id first", id)
-	}
 	line := lineOf(lines, 0)
-	if missing || large <= 0 && n > 1 || large < 0 {
-		// The column says nothing, at least not throughout.
-		ordered := !missing && large >= 0
-		for i := range hits {
-			hits[i].rank = 0
+	ranked := !missing && (large > 0 || n == 1) // else the column says nothing, at least not throughout
+	if itself >= 0 && n > 1 {
+		first := hits[itself].score == best
+		if c.ties == Rank {
+			first = !ranked && itself == 0 || ranked && hits[itself].rank == smallest
 		}
-		if ordered && rising && strictly && n >= 10 {
-			f.add(kindAscendingScores, line, "the scores of query %q grow from %v to %v; are they distances?", id, hits[0].score, hits[n-1].score)
+		if first { // Further down it is chance where queries and documents are numbered.
+			f.add(kindIdenticalID, lineOf(lines, itself), "query %q retrieves the document of its own id first", id)
 		}
-		contradictions, rising = 0, false
-	} else {
+	}
+	if ranked {
 		c.rankNumbers(id, hits, lines, smallest, large)
 		if smallest == 0 {
 			for i := range hits {
 				hits[i].rank++
 			}
 		}
+	} else {
+		for i := range hits {
+			hits[i].rank = 0
+		}
+		contradictions, rising = 0, rising && !missing && n >= 10
 	}
 	switch {
+	case c.ties == Rank && !ranked:
+		if !missing {
+			f.add(kindNoRanks, line, "query %q has no ranks; the order of the file decides", id)
+		}
+	case c.ties == Rank && contradictions == 0:
 	case constant:
-		f.add(kindConstantScores, line, "all %d scores of query %q are %v; document ids decide the order", n, id, hits[0].score)
-	case rising && strictly && n >= 3:
-		f.add(kindAscendingScores, line, "the scores of query %q grow with the rank, from %v to %v; are they distances?", id, hits[0].score, hits[n-1].score)
+		decides := "the tie mode decides the order"
+		switch c.ties {
+		case Trec10, Trec9:
+			decides = "document ids decide the order"
+		case Expected:
+			decides = "every order counts alike"
+		}
+		f.add(kindConstantScores, line, "all %d scores of query %q are %v; %s", n, id, hits[0].score, decides)
+	case rising && strictly && n >= 3 && c.ties != Rank:
+		how := " with the rank,"
+		if !ranked {
+			how = ""
+		}
+		f.add(kindAscendingScores, line, "the scores of query %q grow%s from %v to %v; are they distances?", id, how, hits[0].score, hits[n-1].score)
 	case contradictions > 0:
 		i := contradiction
-		f.add(kindRankOrder, lineOf(lines, i), "query %q has document %q with score %v on rank %d and document %q with score %v on rank %d; scores decide",
-			id, hits[i-1].doc, hits[i-1].score, hits[i-1].rank, hits[i].doc, hits[i].score, hits[i].rank)
+		decide := "scores"
+		if c.ties == Rank {
+			decide = "ranks"
+		}
+		f.add(kindRankOrder, lineOf(lines, i), "query %q has document %q with score %v on rank %d and document %q with score %v on rank %d; %s decide",
+			id, hits[i-1].doc, hits[i-1].score, hits[i-1].rank, hits[i].doc, hits[i].score, hits[i].rank, decide)
 		f.kinds[kindRankOrder].count += contradictions - 1
 	}
 }
 
 // rankNumbers looks for ranks that occur twice or not at all.
 func (c *checker) rankNumbers(id string, hits []entry, lines []int64, smallest, large int32) {
+	twice := func(i int) {
+		k, line, but := kindDuplicateRank, lineOf(lines, i), ""
+		if c.ties == Rank {
+			k, but = kindUnusableRank, "; the tie mode rank needs an order"
+		}
+		if c.f.wants(k, line) {
+			c.f.add(k, line, "rank %d occurs twice for query %q%s", hits[i].rank, id, but)
+		} else {
+			c.f.kinds[k].count++
+		}
+	}
 	span := int(large) + 1
 	if span > 64*len(hits)+1024 {
 		// Too sparse for a set by number; numbers are missing in any case.
 		seen := make(map[int32]bool, len(hits))
 		for i := range hits {
 			if seen[hits[i].rank] {
-				c.f.add(kindDuplicateRank, lineOf(lines, i), "rank %d occurs twice for query %q", hits[i].rank, id)
+				twice(i)
 			}
 			seen[hits[i].rank] = true
 		}
@@ -221,11 +257,7 @@ func (c *checker) rankNumbers(id string, hits []entry, lines []int64, smallest, 
 		for i := range hits {
 			r := hits[i].rank
 			if set[r>>6]>>(r&63)&1 != 0 {
-				if k := lineOf(lines, i); c.f.wants(kindDuplicateRank, k) {
-					c.f.add(kindDuplicateRank, k, "rank %d occurs twice for query %q", r, id)
-				} else {
-					c.f.kinds[kindDuplicateRank].count++
-				}
+				twice(i)
 			}
 			set[r>>6] |= 1 << (r & 63)
 		}
@@ -446,8 +478,8 @@ func CheckQrels(qrels Qrels) []Finding {
 // file and by [CheckRankings] otherwise.
 func CheckRun(qrels Qrels, run Run) []Finding {
 	var f, unused findings
-	c := newChecker(&unused)
-	against := newChecker(&f)
+	c := newChecker(&unused, anyTies)
+	against := newChecker(&f, anyTies)
 	var queries []querySummary
 	var hits []entry
 	for _, id := range run.Queries() {
@@ -469,7 +501,7 @@ func CheckRun(qrels Qrels, run Run) []Finding {
 // constant and ascending scores, ranks that contradict scores, uneven depth.
 func CheckRankings(run Run) []Finding {
 	var f findings
-	c := newChecker(&f)
+	c := newChecker(&f, anyTies)
 	var queries []querySummary
 	var hits []entry
 	for _, id := range run.Queries() {

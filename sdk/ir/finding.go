@@ -81,6 +81,7 @@ const (
 	kindFloatGrade
 	kindDuplicateDocument
 	kindConflictingGrades
+	kindUnusableRank
 	kindNoCommonQueries
 	kindInvalidUTF8
 	kindDecimalGrade
@@ -91,6 +92,7 @@ const (
 	kindBadRank
 	kindDuplicateRank
 	kindMissingRank
+	kindNoRanks
 	kindRankOrder
 	kindAscendingScores
 	kindConstantScores
@@ -125,6 +127,7 @@ var kinds = [numKinds]Kind{
 	kindFloatGrade:        {"float-grade", Error, "lines", "A grade has decimals; trec_eval would cut them off."},
 	kindDuplicateDocument: {"duplicate-document", Error, "lines", "A document occurs twice in the ranking of a query."},
 	kindConflictingGrades: {"conflicting-grades", Error, "lines", "A document is judged twice for a query, with different grades."},
+	kindUnusableRank:      {"unusable-rank", Error, "lines", "The tie mode is rank, and a rank is no whole number of 0 or more, or occurs twice in its query."},
 	kindNoCommonQueries:   {"no-common-queries", Error, "queries", "Judgments and run share no query id."},
 	kindInvalidUTF8:       {"invalid-utf8", Warning, "lines", "A line is not UTF-8; ids are compared byte by byte."},
 	kindDecimalGrade:      {"decimal-grade", Warning, "lines", "A grade is a whole number written with decimals (1.0)."},
@@ -135,9 +138,10 @@ var kinds = [numKinds]Kind{
 	kindBadRank:           {"bad-rank", Warning, "lines", "The rank column does not hold a whole number of 0 or more."},
 	kindDuplicateRank:     {"duplicate-rank", Warning, "hits", "A rank occurs twice in a query."},
 	kindMissingRank:       {"missing-rank", Warning, "queries", "The ranks of a query leave numbers out: lines may be missing."},
-	kindRankOrder:         {"rank-order", Warning, "hits", "The rank column contradicts the scores, which decide."},
+	kindNoRanks:           {"no-ranks", Warning, "queries", "The tie mode is rank, and a query has none: the order of the file decides."},
+	kindRankOrder:         {"rank-order", Warning, "hits", "The rank column contradicts the scores, which decide unless the tie mode is rank."},
 	kindAscendingScores:   {"ascending-scores", Warning, "queries", "Scores grow along the ranking: are they distances?"},
-	kindConstantScores:    {"constant-scores", Warning, "queries", "All scores of a query are equal: document ids decide the order."},
+	kindConstantScores:    {"constant-scores", Warning, "queries", "All scores of a query are equal: the tie mode decides the order."},
 	kindLabelAsScore:      {"label-as-score", Warning, "queries", "The scores of a query are the grades of its documents: a leak, or judgments in the form of a run."},
 	kindSeveralTags:       {"several-tags", Warning, "lines", "The tag changes within the file: several runs in one?"},
 	kindScattered:         {"scattered-queries", Warning, "queries", "The lines of a query are not together. Values are right, but the file is read twice."},

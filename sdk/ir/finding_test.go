@@ -17,6 +17,7 @@ import (
 type planted struct {
 	qrels, run []string // lines, without their ends
 	tail       string   // after the last end of line of the run
+	ties       Ties
 }
 
 func (p *planted) line(format string, args ...any) {
@@ -53,7 +54,7 @@ func (p *planted) findings(t *testing.T) (found []Finding, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := (&Evaluator{Measures: []Measure{m}}).Stream(context.Background(), qrels, textSource(strings.Join(p.run, "\n")+"\n"+p.tail))
+	res, err := (&Evaluator{Measures: []Measure{m}, Ties: p.ties}).Stream(context.Background(), qrels, textSource(strings.Join(p.run, "\n")+"\n"+p.tail))
 	if err != nil {
 		bad, ok := err.(*ReadError) //nolint:errorlint // Stream returns it bare
 		if !ok {
@@ -215,6 +216,63 @@ func TestFindings(t *testing.T) {
 			}
 			if count != c.count || first != strings.TrimSuffix(c.first, ":0") {
 				t.Errorf("want %d from %s, got %d from %s\n%v", c.count, c.first, count, first, found)
+			}
+		})
+	}
+}
+
+// Findings say what is so in the tie mode in force.
+func TestFindingsOfTieModes(t *testing.T) {
+	constant := func(p *planted) { p.scores(func(int) float64 { return 1 }) }
+	rising := func(p *planted) { p.scores(func(i int) float64 { return float64(i) }) }
+	contrary := func(p *planted) { p.replace(9, 3, "q9 Q0 d12 4 99 tag") }
+	for name, c := range map[string]struct {
+		ties  Ties
+		spoil func(p *planted)
+		want  []string
+	}{
+		"constant":           {Trec10, constant, []string{`x.run:1: warning: all 10 scores of query "q0" are 1; document ids decide the order [constant-scores, 40 times]`}},
+		"constant, trec9":    {Trec9, constant, []string{`x.run:1: warning: all 10 scores of query "q0" are 1; document ids decide the order [constant-scores, 40 times]`}},
+		"constant, expected": {Expected, constant, []string{`x.run:1: warning: all 10 scores of query "q0" are 1; every order counts alike [constant-scores, 40 times]`}},
+		"constant, rank":     {Rank, constant, nil},
+		"rank order":         {Trec10, contrary, []string{`x.run:94: warning: query "q9" has document "d11" with score 98.5 on rank 3 and document "d12" with score 99 on rank 4; scores decide [rank-order]`}},
+		"rank order, rank":   {Rank, contrary, []string{`x.run:94: warning: query "q9" has document "d11" with score 98.5 on rank 3 and document "d12" with score 99 on rank 4; ranks decide [rank-order]`}},
+		"distances, rank":    {Rank, rising, []string{`x.run:2: warning: query "q0" has document "d0" with score 0 on rank 1 and document "d1" with score 1 on rank 2; ranks decide [rank-order, 360 times]`}},
+		"own id first": {Rank, func(p *planted) { p.replace(13, 0, "q13 Q0 q13 1 3 tag") }, []string{
+			`x.run:132: warning: query "q13" has document "q13" with score 3 on rank 1 and document "d14" with score 99.5 on rank 2; ranks decide [rank-order]`,
+			`x.run:131: warning: query "q13" retrieves the document of its own id first [identical-id]`}},
+		"own id further down": {Rank, func(p *planted) { p.replace(13, 3, "q13 Q0 q13 4 200 tag") }, []string{
+			`x.run:134: warning: query "q13" has document "d15" with score 98.5 on rank 3 and document "q13" with score 200 on rank 4; ranks decide [rank-order]`}},
+		"bad rank": {Rank, func(p *planted) {
+			p.replace(6, 3, "q6 Q0 d9 four 97.5 tag")
+			p.replace(7, 3, "q7 Q0 d10 -1 97.5 tag")
+		}, []string{`x.run:64: error: the rank must be a whole number from 0 to 999999999, got "four"; the tie mode rank needs it [unusable-rank, 2 times]`}},
+		"rank twice": {Rank, func(p *planted) { p.replace(7, 3, "q7 Q0 d10 3 97.5 tag") },
+			[]string{`x.run:74: error: rank 3 occurs twice for query "q7"; the tie mode rank needs an order [unusable-rank]`}},
+		"far rank twice": {Rank, func(p *planted) {
+			p.replace(7, 8, "q7 Q0 d15 9999999 92.5 tag")
+			p.replace(7, 9, "q7 Q0 d16 9999999 91.5 tag")
+		}, []string{
+			`x.run:80: error: rank 9999999 occurs twice for query "q7"; the tie mode rank needs an order [unusable-rank]`,
+			`x.run:71: warning: query "q7" has 10 hits, but ranks up to 9999999; are lines missing? [missing-rank]`}},
+		"no ranks": {Rank, func(p *planted) {
+			for i := range 10 {
+				p.replace(3, i, fmt.Sprintf("q3 Q0 d%d 0 %d tag", 3+i, i))
+				p.replace(5, i, fmt.Sprintf("q5 Q0 d%d 0 1 tag", 5+i))
+			}
+		}, []string{`x.run:31: warning: query "q3" has no ranks; the order of the file decides [no-ranks, 2 times]`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := healthy()
+			p.ties = c.ties
+			c.spoil(p)
+			found, _ := p.findings(t)
+			var got []string
+			for _, f := range found {
+				got = append(got, f.String())
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
 	}

@@ -1,6 +1,7 @@
 package ir
 
 import (
+	"bytes"
 	"math"
 	"strconv"
 )
@@ -11,8 +12,11 @@ var pow10 = [...]float64{
 	1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }
 
-// parseFloat is strconv.ParseFloat(b, 64), bit for bit and error for error,
-// without memory and faster for what score columns hold.
+// parseFloat reads a number as C's strtod, Go and Python alike read it: in
+// decimal, infinite ("inf", "Infinity") or NaN, in any case, with a sign or
+// without. It refuses what only some of them take, such as 1_000 and 0x1p3,
+// with [strconv.ErrSyntax]. Values have the bits that strconv gives; without
+// memory and faster for what score columns hold.
 //
 // A decimal of at most 19 digits whose value without the point is at most 2⁵³
 // is a whole number that a float holds exactly; multiplied or divided by a
@@ -43,7 +47,7 @@ func parseFloat(b []byte) (float64, error) {
 		digits -= exp
 	}
 	if digits == 0 || digits > 19 || mantissa > 1<<53 {
-		return strconv.ParseFloat(string(b), 64)
+		return parseAnyFloat(b)
 	}
 	if i < len(b) && b[i]|0x20 == 'e' {
 		i++
@@ -60,12 +64,12 @@ func parseFloat(b []byte) (float64, error) {
 			i++
 		}
 		if i == start {
-			return strconv.ParseFloat(string(b), 64)
+			return parseAnyFloat(b)
 		}
 		exp += sign * e
 	}
 	if i != len(b) || exp < -22 || exp > 22 {
-		return strconv.ParseFloat(string(b), 64)
+		return parseAnyFloat(b)
 	}
 	f := float64(mantissa)
 	if exp < 0 {
@@ -77,4 +81,17 @@ func parseFloat(b []byte) (float64, error) {
 		f = math.Copysign(f, -1)
 	}
 	return f, nil
+}
+
+// parseAnyFloat is the slow part of parseFloat.
+func parseAnyFloat(b []byte) (float64, error) {
+	if bytes.ContainsAny(b, "_xX") {
+		return 0, strconv.ErrSyntax
+	}
+	if len(b) == 4 && (b[0] == '-' || b[0] == '+') {
+		if nan := b[1:]; bytes.EqualFold(nan, []byte("nan")) { // as C prints it, and Go does not take it
+			b = nan
+		}
+	}
+	return strconv.ParseFloat(string(b), 64)
 }

@@ -50,8 +50,9 @@ const (
 // a second time and spread over a temporary file by query; then memory grows
 // with the file, too, by 1/256 of it.
 //
-// What is odd about the run, by itself and beside the judgments, is in the
-// result's Findings. Findings of the severity [Error] are returned as a
+// What is odd about the run, by itself and beside the judgments and in the tie
+// mode in force, is in the result's Findings. Where that is [Rank], a rank that
+// is no number or occurs twice is an error. Findings of the severity [Error] are returned as a
 // [*ReadError] instead of a result.
 func (e *Evaluator) Stream(ctx context.Context, qrels Qrels, run Source) (*RunResult, error) {
 	if err := e.check(); err != nil {
@@ -432,7 +433,7 @@ type streamWorker struct {
 }
 
 func newStreamWorker(st *stream) *streamWorker {
-	w := &streamWorker{st: st, p: newRunParser(st.d), c: newChecker(nil), s: scratchPool.New().(*scratch), seen: map[string]struct{}{}}
+	w := &streamWorker{st: st, p: newRunParser(st.d, st.e.Ties), c: newChecker(nil, st.e.Ties), s: scratchPool.New().(*scratch), seen: map[string]struct{}{}}
 	w.p.hit = w.hit
 	return w
 }

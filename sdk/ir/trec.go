@@ -282,9 +282,9 @@ func parseGrade(b []byte) (grade int, k kind) {
 	if v, err := strconv.ParseInt(string(b), 10, 32); err == nil && v <= maxParameter && v >= -maxParameter {
 		return int(v), -1
 	}
-	v, err := strconv.ParseFloat(string(b), 64)
+	v, err := parseFloat(b)
 	switch {
-	case err != nil || !(math.Abs(v) <= maxParameter):
+	case err != nil || !(math.Abs(v) <= maxParameter) || bytes.ContainsAny(b, "eE"): // trec_eval reads 1e1 as 1
 		return 0, kindBadGrade
 	case v == math.Trunc(v):
 		return int(v), kindDecimalGrade
@@ -479,13 +479,13 @@ func ReadRun(r io.Reader, name string) (Run, error) {
 
 // InspectRun reads a run: lines of query, iteration (ignored), document, rank,
 // score and tag; what follows is ignored. Rankings keep the order of the file;
-// the tag is the last line's. Ranks that count from 0 are raised by one, and a
-// rank column that holds only zeros says nothing. name stands for the file in
+// the tag is the last line's. Ranks that count from 0 are raised by one. A query
+// whose ranks are all 0, or not all whole numbers, has none. name stands for the file in
 // findings and errors. Findings of the severity [Error] make the error a
 // [*ReadError]; other errors are of reading itself. Findings come with and
 // without an error.
 func InspectRun(r io.Reader, name string) (Run, []Finding, error) {
-	return inspectRun(r, name, trecDialect)
+	return inspectRun(r, name, trecDialect, anyTies)
 }
 
 // Run is [InspectRun] of a source.
@@ -495,7 +495,7 @@ func (s Source) Run() (Run, []Finding, error) {
 		return Run{}, nil, err
 	}
 	defer r.Close() //nolint:errcheck // nothing was written
-	return inspectRun(r, s.Name, dialectOf(s.Separator))
+	return inspectRun(r, s.Name, dialectOf(s.Separator), anyTies)
 }
 
 // Qrels is [InspectQrels] of a source, whose lines have the four fields of
@@ -509,7 +509,8 @@ func (s Source) Qrels() (Qrels, []Finding, error) {
 	return inspectQrels(r, s.Name, dialectOf(s.Separator))
 }
 
-func inspectRun(r io.Reader, name string, d *dialect) (Run, []Finding, error) {
+// inspectRun reads a run that will be evaluated in the mode t.
+func inspectRun(r io.Reader, name string, d *dialect, t Ties) (Run, []Finding, error) {
 	type list struct {
 		hits  []entry
 		lines []int64 // of each hit
@@ -528,7 +529,7 @@ func inspectRun(r io.Reader, name string, d *dialect) (Run, []Finding, error) {
 		block   *lineBlock
 		meta    metadata
 	)
-	p := newRunParser(d)
+	p := newRunParser(d, t)
 	p.hit = func(query, doc []byte, rank int32, score float64, n int32) {
 		slice := func(field []byte) string {
 			at := cap(block.data) - cap(field)
@@ -565,7 +566,7 @@ func inspectRun(r io.Reader, name string, d *dialect) (Run, []Finding, error) {
 	run := Run{Tag: p.tags.last(), Metadata: meta.text(), Rankings: make(map[QueryID]Ranking, len(lists))}
 	p.tags.report(&f, br.unterminated, base)
 	var depths []querySummary
-	c := newChecker(&f)
+	c := newChecker(&f, t)
 	for _, id := range order {
 		l := lists[id]
 		c.ranking(string(id), l.hits, l.lines)
@@ -592,6 +593,7 @@ const noRank = math.MinInt32
 // runParser reads the lines of a run.
 type runParser struct {
 	s    scanner
+	ties Ties // Rank makes a rank that is none an error
 	hit  func(query, doc []byte, rank int32, score float64, n int32)
 	tags tagSet
 	any  bool // a line with content was seen
@@ -601,8 +603,8 @@ type runParser struct {
 	f       *findings
 }
 
-func newRunParser(d *dialect) *runParser {
-	p := &runParser{s: scanner{d: d, want: 6}}
+func newRunParser(d *dialect, t Ties) *runParser {
+	p := &runParser{s: scanner{d: d, want: 6}, ties: t}
 	p.s.line = p.line
 	p.s.comment = func(text []byte) {
 		if p.comment != nil && !p.any {
@@ -644,10 +646,14 @@ func (p *runParser) line(n int32, fields [][]byte, _ []byte) {
 	rank, ok := parseRank(fields[3])
 	if !ok {
 		rank = noRank
-		if k := b.line(n); f.wants(kindBadRank, k) {
-			f.add(kindBadRank, k, "the rank must be a whole number of 0 or more, got %q", fields[3])
+		k, line, but := kindBadRank, b.line(n), ""
+		if p.ties == Rank {
+			k, but = kindUnusableRank, "; the tie mode rank needs it"
+		}
+		if f.wants(k, line) {
+			f.add(k, line, "the rank must be a whole number from 0 to 999999999, got %q%s", fields[3], but)
 		} else {
-			f.kinds[kindBadRank].count++
+			f.kinds[k].count++
 		}
 	}
 	p.tags.add(fields[5], b, n)

@@ -108,6 +108,10 @@ q1 Q0 d6 7 1.5x t
 q1 Q0 d1 8 0 t
 alone
 q1 Q0 d`+"\x00"+`7 9 1 t
+q1 Q0 d12 12 1_000 t
+q1 Q0 d13 13 0x1p3 t
+q1 Q0 d14 14 -nan t
+q1 Q0 d15 15 123456789012345678901_0 t
 `), "bad.run")
 	want := `bad.run:2: want 6 fields (query, iteration, document, rank, score, tag), got 5
 bad.run:3: the score must be a number, got "abc"
@@ -117,7 +121,11 @@ bad.run:7: the score "1e999" is beyond the range of a 64-bit float
 bad.run:8: the score must be a number, got "1.5x"
 bad.run:9: document "d1" occurs twice for query "q1", first on line 1
 bad.run:10: want 6 fields (query, iteration, document, rank, score, tag), got 1
-bad.run:11: the line holds a NUL byte; is this a text file?`
+bad.run:11: the line holds a NUL byte; is this a text file?
+bad.run:12: the score must be a number, got "1_000"
+bad.run:13: the score must be a number, got "0x1p3"
+bad.run:14: the score is NaN, which has no place in a ranking
+bad.run:15: the score must be a number, got "123456789012345678901_0"`
 	var e *ReadError
 	if !errors.As(err, &e) {
 		t.Fatalf("want a *ReadError, got %v", err)
@@ -135,13 +143,27 @@ q1 0 d1 2
 q1 0 d4 1 more
 q1 0 d5 yes
 q2 0 d1 99999999999999999999
+q2 0 d2 1_0
+q2 0 d3 0x1p3
+q2 0 d4 1e1
+q2 0 d5 inf
+q2 0 d6 nan
+q2 0 d7 1.50e0
+q2 0 d8 .
 `), "bad.qrels")
 	want := `bad.qrels:2: want 4 fields (query, iteration, document, grade), got 3
 bad.qrels:3: the grade must be a whole number, got "1.5"
 bad.qrels:4: document "d1" is judged twice for query "q1", as 1 and as 2
 bad.qrels:5: want 4 fields (query, iteration, document, grade), got more
 bad.qrels:6: the grade must be a whole number, got "yes"
-bad.qrels:7: the grade must be a whole number, got "99999999999999999999"`
+bad.qrels:7: the grade must be a whole number, got "99999999999999999999"
+bad.qrels:8: the grade must be a whole number, got "1_0"
+bad.qrels:9: the grade must be a whole number, got "0x1p3"
+bad.qrels:10: the grade must be a whole number, got "1e1"
+bad.qrels:11: the grade must be a whole number, got "inf"
+bad.qrels:12: the grade must be a whole number, got "nan"
+bad.qrels:13: the grade must be a whole number, got "1.50e0"
+bad.qrels:14: the grade must be a whole number, got "."`
 	if err == nil {
 		t.Fatal("want an error")
 	}
