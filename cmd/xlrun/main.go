@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/xlrun/xlrun/internal/terminal"
@@ -51,17 +52,59 @@ func init() {
 type app struct {
 	ui             *terminal.UI
 	stdin          io.Reader
-	stdout, stderr *os.File
+	stdout, stderr *output
 	json           bool     // one document on stdout
 	events         bool     // a stream of events on stdout
 	typed          []string // the arguments of the verb, as typed
+}
+
+// output is a file that remembers the first error of writing to it, so that
+// text for people may be written without a look at each.
+type output struct {
+	file *os.File
+	mu   sync.Mutex
+	err  error
+}
+
+func (o *output) Fd() uintptr { return o.file.Fd() }
+
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.file.Write(p)
+	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		if o.err == nil {
+			o.err = err
+		}
+	}
+	return n, err
+}
+
+// lost is the error that something was lost by; nil where the reader of a pipe
+// has gone, who has seen enough.
+func (o *output) lost() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if errors.Is(o.err, syscall.EPIPE) {
+		return nil
+	}
+	return o.err
 }
 
 func main() { os.Exit(xlrun(os.Args[1:])) }
 
 // xlrun carries out one command line and returns its exit code.
 func xlrun(args []string) int {
-	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr}
+	a := &app{stdin: os.Stdin, stdout: &output{file: os.Stdout}, stderr: &output{file: os.Stderr}}
+	code := a.carryOut(args)
+	if err := a.stdout.lost(); err != nil && code == exitDone {
+		_, _ = fmt.Fprintf(a.stderr, "xlrun: error: the output is not complete: %v\n", err)
+		return exitFailed
+	}
+	return code
+}
+
+func (a *app) carryOut(args []string) int {
 	noColor := false
 	// Options that come before the verb.
 	for len(args) > 0 && strings.HasPrefix(args[0], "-") {
@@ -95,7 +138,7 @@ func xlrun(args []string) int {
 	}
 	if args[0] == "help" {
 		if len(args) > 1 {
-			return xlrun([]string{args[1], "-help"})
+			return a.carryOut([]string{args[1], "-help"})
 		}
 		usage(a.stdout)
 		return exitDone

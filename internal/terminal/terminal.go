@@ -66,9 +66,15 @@ type stream struct {
 	size   func() (width, height int, ok bool) // of the terminal
 }
 
+// File is what may be a terminal; an [os.File] is one.
+type File interface {
+	io.Writer
+	Fd() uintptr
+}
+
 // New makes a UI for a pair of streams, usually os.Stdout and os.Stderr.
-func New(out, errw *os.File, opts Options) *UI {
-	open := func(f *os.File) stream {
+func New(out, errw File, opts Options) *UI {
+	open := func(f File) stream {
 		return stream{w: f, tty: term.IsTerminal(int(f.Fd())), size: func() (int, int, bool) {
 			w, h, err := term.GetSize(int(f.Fd()))
 			return w, h, err == nil && w > 0 && h > 0
