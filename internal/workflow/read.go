@@ -287,15 +287,29 @@ func (w *Workflow) readAxisValue(x *Axis, b *hclsyntax.Block) hcl.Diagnostics {
 	}
 	if len(x.Values) > 0 {
 		first := x.Values[0].Value.Type()
-		for name := range first.AttributeTypes() {
+		var lacks []string
+		for _, name := range keys(first.AttributeTypes()) {
 			if _, ok := obj[name]; !ok && name != "name" {
-				diags = append(diags, diag(b.DefRange(), "Incomplete axis value", "Value %q of axis %q lacks %q, which value %q has.", b.Labels[0], x.Name, name, x.Values[0].Label))
+				lacks = append(lacks, name)
 			}
 		}
-		for name := range obj {
-			if !first.HasAttribute(name) {
-				diags = append(diags, diag(b.Body.Attributes[name].NameRange, "Uneven axis values", "Value %q of axis %q has %q, which value %q lacks.", b.Labels[0], x.Name, name, x.Values[0].Label))
+		for _, name := range keys(obj) {
+			if first.HasAttribute(name) {
+				continue
 			}
+			hint := sdk.DidYouMean(name, lacks)
+			diags = append(diags, diag(b.Body.Attributes[name].NameRange, "Uneven axis values", "Value %q of axis %q has %q, which value %q lacks.%s", b.Labels[0], x.Name, name, x.Values[0].Label, hint))
+			lacks = slices.DeleteFunc(lacks, func(l string) bool {
+				meant := hint != "" && sdk.DidYouMean(name, []string{l}) == hint
+				if meant {
+					obj[l] = cty.DynamicVal // who refers to it has made no mistake
+				}
+				return meant
+			})
+		}
+		for _, name := range lacks {
+			diags = append(diags, diag(b.DefRange(), "Incomplete axis value", "Value %q of axis %q lacks %q, which value %q has.", b.Labels[0], x.Name, name, x.Values[0].Label))
+			obj[name] = cty.DynamicVal
 		}
 	}
 	if _, ok := obj["name"]; !ok {

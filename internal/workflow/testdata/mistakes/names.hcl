@@ -12,6 +12,9 @@ axis "size" {
     dmi = 64 # want "Uneven axis values" "which value"
     dim = 64
   }
+  value "m" {
+    dmi = 128 # want "Uneven axis values" "Did you mean"
+  }
 }
 axis "draw" {
   role   = "draw"
