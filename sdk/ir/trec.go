@@ -453,7 +453,11 @@ func ended(err error, f *findings, line int64, name string) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		f.add(kindTruncatedStream, 0, "the file is cut off: its content ends after line %d", line)
+		where := fmt.Sprintf("its content ends after line %d", line)
+		if line == 0 {
+			where = "nothing of its content can be read"
+		}
+		f.add(kindTruncatedStream, 0, "the file is cut off: %s; copy or write it again", where)
 		return nil
 	case errors.Is(err, errLongLine):
 		f.add(kindLongLine, line+1, "the line is longer than %d bytes, and what follows was not read", maxLine)

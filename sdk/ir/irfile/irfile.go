@@ -135,8 +135,11 @@ func open(path string, s shape) (ir.Source, error) {
 			return newTable(r, w, predictionRows(r, w)), nil
 		default:
 			next, closer, err := parquetRows(r, w)
+			if errors.Is(err, io.ErrUnexpectedEOF) {
+				return io.NopCloser(broken{err}), nil
+			}
 			if err != nil {
-				return nil, fmt.Errorf("%s: read Parquet: %v", src.Name, err) //nolint:errorlint // an end within a page is not that of the file
+				return nil, fmt.Errorf("%s: read Parquet: %w", src.Name, err)
 			}
 			return newTable(closer, w, next), nil
 		}
@@ -192,7 +195,7 @@ func detect(head []byte) (format, error) {
 		return 0, errors.New("a JSON array is not read; write one object per line (JSONL)")
 	}
 	line, _, _ := bytes.Cut(head, []byte("\n"))
-	if _, ok := header(string(line)); ok {
+	if _, ok, _ := header(string(line)); ok {
 		return tsv, nil
 	}
 	return trec, nil
@@ -242,29 +245,82 @@ func (in *input) open() (io.ReadCloser, error) {
 	magic, _ := br.Peek(4) // a short file is a text
 	out := &stack{Reader: br, raw: raw, file: f}
 	switch {
-	case len(magic) >= 2 && magic[0] == 0x1f && magic[1] == 0x8b:
-		z, err := gzip.NewReader(br)
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("gzip: %w", err), f.Close())
+	case isGzip(magic):
+		out.packing = "gzip"
+		var z *gzip.Reader
+		if z, err = gzip.NewReader(br); err == nil {
+			z.Multistream(false)
+			// Close repeats what Read has said.
+			out.Reader, out.close = &members{z, br}, func() error { z.Close(); return nil } //nolint:errcheck,gosec // see above
 		}
-		// Close repeats what Read has said.
-		out.Reader, out.close = z, func() error { z.Close(); return nil } //nolint:errcheck,gosec // see above
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) || len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18}):
-		z, err := zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("zstd: %w", err), f.Close())
+		out.packing = "zstd"
+		var z *zstd.Decoder
+		if z, err = zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20)); err == nil {
+			out.Reader, out.close = z, func() error { z.Close(); return nil }
 		}
-		out.Reader, out.close = z, func() error { z.Close(); return nil }
+	}
+	if err != nil {
+		return nil, errors.Join(out.fault(err), f.Close())
 	}
 	return out, nil
 }
 
+func isGzip(b []byte) bool { return len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b }
+
+// members reads the members of a gzip file. It tells the next one from
+// something else, however short, which package gzip takes for a member that is
+// damaged or cut off.
+type members struct {
+	z  *gzip.Reader
+	br *bufio.Reader
+}
+
+func (m *members) Read(p []byte) (int, error) {
+	n, err := m.z.Read(p)
+	if err != io.EOF { //nolint:errorlint // Read returns it bare
+		return n, err
+	}
+	switch next, err := m.br.Peek(2); {
+	case len(next) == 0:
+		return n, err
+	case !isGzip(next):
+		return n, errBehind
+	}
+	if err := m.z.Reset(m.br); err != nil {
+		return n, err
+	}
+	m.z.Multistream(false)
+	return n, nil
+}
+
+// errBehind says that packed data end before the file does.
+var errBehind = errors.New("more follows")
+
 // stack is a file with what unpacks it.
 type stack struct {
 	io.Reader
-	close func() error
-	raw   *counter
-	file  io.Closer
+	packing string // gzip, zstd or ""
+	close   func() error
+	raw     *counter
+	file    io.Closer
+}
+
+func (s *stack) Read(p []byte) (int, error) {
+	n, err := s.Reader.Read(p)
+	return n, s.fault(err)
+}
+
+// fault says what an error means to the owner of the file. Ends stay what they
+// are, and errors of the file itself.
+func (s *stack) fault(err error) error {
+	switch {
+	case err == nil || err == io.EOF || s.packing == "" || s.raw.err != nil || errors.Is(err, io.ErrUnexpectedEOF): //nolint:errorlint // Read returns it bare
+		return err
+	case errors.Is(err, errBehind) || errors.Is(err, zstd.ErrMagicMismatch):
+		return fmt.Errorf("something else follows the %s data; unpack the file, see whether all of it is there, and pack it again", s.packing)
+	}
+	return fmt.Errorf("the %s data are damaged (%w); copy or write the file again", s.packing, err)
 }
 
 func (s *stack) Close() error {
@@ -277,14 +333,20 @@ func (s *stack) Close() error {
 // Consumed returns how many bytes of the file have been read.
 func (s *stack) Consumed() int64 { return s.raw.n.Load() }
 
+// counter counts the bytes of a file, and keeps the error that is none of the
+// bytes'.
 type counter struct {
-	r io.Reader
-	n atomic.Int64
+	r   io.Reader
+	n   atomic.Int64
+	err error
 }
 
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
+	if err != io.EOF { //nolint:errorlint // Read returns it bare
+		c.err = err
+	}
 	return n, err
 }
 

@@ -87,6 +87,15 @@ func TestLoadRun(t *testing.T) {
 		Doc   string               `parquet:"doc_id"`
 		Score float64              `parquet:"score"`
 	}
+	type unsigned struct {
+		Query uint32  `parquet:"qid"`
+		Doc   uint64  `parquet:"docid"`
+		Score float32 `parquet:"score"`
+	}
+	large, _, err := LoadRun(put(t, "file", parquetOf(t, unsigned{1<<32 - 1, 1<<64 - 1, 1})))
+	if diff := cmp.Diff(map[ir.QueryID]ir.Ranking{"4294967295": {{Doc: "18446744073709551615", Score: 1}}}, large.Rankings, cmpopts.IgnoreFields(ir.Hit{}, "Rank")); diff != "" || err != nil {
+		t.Errorf("unsigned ids: %v (-want +got)\n%s", err, diff)
+	}
 	want := map[ir.QueryID]ir.Ranking{"1": {{Doc: "10", Score: 2.5}, {Doc: "9", Score: -0.5}}, "2": {{Doc: "10", Score: 1}}}
 	const text = "1 Q0 10 1 2.5 t\n1 Q0 9 2 -0.5 t\n2 Q0 10 1 1 t\n"
 	for name, data := range map[string][]byte{
@@ -146,6 +155,10 @@ func TestLoadQrels(t *testing.T) {
 			t.Errorf("%s: (-want +got)\n%s", name, diff)
 		}
 	}
+	// Whole floats are whole however large.
+	if got, _, err := LoadQrels(put(t, "file", parquetOf(t, scored{"q", "d", 1e6}))); err != nil || got["q"]["d"] != 1e6 {
+		t.Errorf("got %v, %v", got, err)
+	}
 	_, findings, err := LoadQrels(put(t, "file", []byte("query-id\tcorpus-id\tscore\nq\ta\t1.0\nq\tb\t1.5\n")))
 	if err == nil || len(findings) != 2 || findings[0].Kind != "float-grade" || findings[0].Line != 3 || findings[1].Kind != "decimal-grade" {
 		t.Errorf("got %v, %v", findings, err)
@@ -168,15 +181,52 @@ func TestLoadRefuses(t *testing.T) {
 		Doc   string    `parquet:"doc_id"`
 		Score []float64 `parquet:"score"`
 	}
+	type halves struct {
+		Query string  `parquet:"query_id"`
+		Doc   string  `parquet:"doc_id"`
+		Score [2]byte `parquet:"score"` // what a reader that knows no 16-bit floats sees
+	}
+	type decimals struct {
+		Query string `parquet:"query_id"`
+		Doc   string `parquet:"doc_id"`
+		Score int32  `parquet:"score,decimal(2:9)"`
+	}
+	type uuids struct {
+		Query string   `parquet:"query_id"`
+		Doc   [16]byte `parquet:"doc_id,uuid"`
+		Score float64  `parquet:"score"`
+	}
+	type booleans struct {
+		Query string `parquet:"query_id"`
+		Doc   string `parquet:"doc_id"`
+		Score bool   `parquet:"score"`
+	}
+	type ambiguous struct {
+		Query string  `parquet:"query"`
+		ID    string  `parquet:"qid"`
+		Doc   string  `parquet:"doc_id"`
+		Score float64 `parquet:"score"`
+	}
+	whole := parquetOf(t, booleans{"q", "d", true})
+	damaged := zip(t, long)
+	damaged[len(damaged)/2] ^= 0xff
 	for name, c := range map[string]struct {
 		data []byte
 		want string
 	}{
-		"truncated gzip":     {zip(t, long)[:9000], "the file is cut off"},
-		"a few bytes":        {zip(t, long)[:5], "the file is cut off"},
+		"truncated gzip":     {zip(t, long)[:9000], "the file is cut off: its content ends after line "},
+		"a few bytes":        {zip(t, long)[:5], "the file is cut off: nothing of its content can be read; copy or write it again"},
 		"truncated zstd":     {zst(t, long)[:9000], "the file is cut off"},
-		"garbage behind":     {append(zip(t, text), "garbage behind the end"...), "gzip"},
-		"damaged gzip":       {append(zip(t, text)[:40], zip(t, text)[41:]...), ":"},
+		"a few of zstd":      {zst(t, long)[:5], "the file is cut off: nothing of its content can be read; copy or write it again"},
+		"garbage behind":     {append(zip(t, text), "garbage behind the end"...), "something else follows the gzip data"},
+		"a byte behind":      {append(zip(t, text), 'x'), "something else follows the gzip data"},
+		"zeros behind":       {append(zip(t, text), make([]byte, 512)...), "something else follows the gzip data"},
+		"cut second member":  {append(zip(t, text), zip(t, text)[:15]...), "the file is cut off: its content ends after line 3; copy or write it again"},
+		"garbage after zstd": {append(zst(t, text), "garbage behind the end"...), "something else follows the zstd data"},
+		"damaged gzip":       {append(zip(t, text)[:40], zip(t, text)[41:]...), "the gzip data are damaged"},
+		"wrong gzip":         {damaged, "the gzip data are damaged"},
+		"no gzip":            {append([]byte{0x1f, 0x8b}, text...), "the gzip data are damaged"},
+		"damaged zstd":       {append(zst(t, long)[:4000], zst(t, long)[4001:]...), "the zstd data are damaged"},
 		"bzip2":              {[]byte("BZh91AY&SY\x00\x01"), "bzip2 is not read"},
 		"xz":                 {[]byte("\xfd7zXZ\x00\x00"), "xz is not read"},
 		"UTF-16":             {[]byte("\xff\xfeq\x00"), "UTF-16"},
@@ -190,7 +240,24 @@ func TestLoadRefuses(t *testing.T) {
 		"shallow":            {[]byte(`{"q": {"d": {"e": 1}}}`), "want {query: {document: score}}"},
 		"two subsets":        {[]byte(`{"a": {"test": {"q": {"d": 1}}}, "b": {"test": {"q": {"d": 1}}}}`), "one at a time"},
 		"document twice":     {[]byte(`{"q": {"d": 1, "d": 2}}`), `document "d" occurs twice`},
-		"damaged Parquet":    {[]byte("PAR1 and nothing"), "Parquet"},
+		"query twice":        {[]byte(`{"q": {"d": 1}, "r": {"d": 1}, "q": {"e": 2}}`), `"q" occurs twice`},
+		"empty query twice":  {[]byte(`{"q": {}, "q": {"e": 2}}`), `"q" occurs twice`},
+		"split twice":        {[]byte(`{"a": {"test": {"q": {"d": 1}}, "test": {"r": {"d": 1}}}}`), `"test" occurs twice`},
+		"column twice":       {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "score": 2}`), `two columns like "score"`},
+		"JSONL underscore":   {[]byte(`{"query_id": "q", "doc_id": "d", "score": "1_000"}`), `:1: the score must be a number, got "1_000"`},
+		"JSONL hexadecimal":  {[]byte(`{"query_id": "q", "doc_id": "d", "score": "0x1p3"}`), `:1: the score must be a number, got "0x1p3"`},
+		"TSV underscore":     {[]byte("query-id\tcorpus-id\tscore\nq\td\t1_000\n"), `:2: the score must be a number, got "1_000"`},
+		"TSV two queries":    {[]byte("qid\tquery\tdocno\tscore\n1\twhat is it\td\t1\n"), `the columns "qid" and "query" both name the query`},
+		"Parquet underscore": {parquetOf(t, struct{ Qid, Docid, Score string }{"q", "d", "1_000"}), `:1: the score must be a number, got "1_000"`},
+		"two query columns":  {parquetOf(t, ambiguous{"q", "q", "d", 1}), `the columns "query" and "qid" both name the query`},
+		"16-bit floats":      {parquetOf(t, halves{"q", "d", [2]byte{0, 0x3c}}), `column "score" has the type 16-bit float, which is not read; write whole numbers or floats of 32 or 64 bits, or texts`},
+		"decimals":           {parquetOf(t, decimals{"q", "d", 100}), `column "score" has the type DECIMAL(9,2)`},
+		"uuids":              {parquetOf(t, uuids{"q", [16]byte{1}, 1}), `column "doc_id" has the type UUID`},
+		"booleans":           {whole, `column "score" has the type BOOLEAN`},
+		"truncated Parquet":  {whole[:len(whole)-9], "the file is cut off: nothing of its content can be read; copy or write it again"},
+		"packed, truncated":  {zip(t, string(whole[:len(whole)-9])), "the file is cut off: nothing of its content can be read; copy or write it again"},
+		"truncated packing":  {zip(t, string(whole))[:100], "the file is cut off: nothing of its content can be read; copy or write it again"},
+		"damaged Parquet":    {[]byte("PAR1 and nothing\x03\x00\x00\x00PAR1"), "Parquet"},
 		"columns missing":    {parquetOf(t, struct{ A, B string }{"a", "b"}), "want the columns"},
 		"nested column":      {parquetOf(t, nested{}), "want the columns"},
 		"list as score":      {parquetOf(t, listed{"q", "d", []float64{1, 2}}), "is a list"},
@@ -301,6 +368,27 @@ func TestSpool(t *testing.T) {
 		}
 		if (s.file != nil) != (limit < len(want)) {
 			t.Errorf("%d bytes in memory: a file or none", limit)
+		}
+	}
+}
+
+// A row without a rank among rows with one has none, not the first.
+func TestMissingRank(t *testing.T) {
+	type ranked struct {
+		Query string  `parquet:"qid"`
+		Doc   string  `parquet:"docid"`
+		Rank  *int32  `parquet:"rank"`
+		Score float64 `parquet:"score"`
+	}
+	one := int32(1)
+	for name, data := range map[string][]byte{
+		"TSV":     []byte("qid\tdocid\trank\tscore\nq\ta\t1\t2\nq\tb\t\t1\n"),
+		"JSONL":   []byte(`{"qid":"q","docid":"a","rank":1,"score":2}` + "\n" + `{"qid":"q","docid":"b","score":1}`),
+		"Parquet": parquetOf(t, ranked{"q", "a", &one, 2}, ranked{"q", "b", nil, 1}),
+	} {
+		_, findings, err := LoadRun(put(t, "file", data))
+		if err != nil || len(findings) != 1 || findings[0].Kind != "bad-rank" || findings[0].Count != 1 {
+			t.Errorf("%s: want the finding bad-rank, got %v, %v", name, findings, err)
 		}
 	}
 }

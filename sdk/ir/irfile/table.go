@@ -3,11 +3,13 @@ package irfile
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"os"
 	"slices"
 	"strconv"
@@ -22,8 +24,9 @@ import (
 
 // lineWriter makes lines of rows.
 type lineWriter struct {
-	shape shape
-	tag   string
+	shape  shape
+	tag    string
+	ranked bool // rows have ranks: one without is at fault
 }
 
 // row appends a row. A text that is missing leaves a line with too few fields.
@@ -33,7 +36,12 @@ func (w *lineWriter) row(to []byte, query, doc, rank, value string) ([]byte, err
 			return to, fmt.Errorf("%q holds the byte %#x, which no run can", s, s[i])
 		}
 	}
-	if rank == "" {
+	switch {
+	case rank != "":
+		w.ranked = true
+	case w.ranked:
+		rank = "none"
+	default:
 		rank = "0"
 	}
 	fields := []string{query, "Q0", doc, rank, value, w.tag}
@@ -115,21 +123,25 @@ func columnOf(name string) (column, bool) {
 }
 
 // columns finds query, document and value among names: the index of each, -1
-// for none.
-func columns(names []string) (at [numColumns]int, ok bool) {
+// for none. ok says that all three are there, err that two names mean the same.
+func columns(names []string) (at [numColumns]int, ok bool, err error) {
 	for i := range at {
 		at[i] = -1
 	}
 	for i, name := range names {
-		if c, known := columnOf(name); known && at[c] < 0 {
+		switch c, known := columnOf(name); {
+		case !known:
+		case at[c] < 0:
 			at[c] = i
+		case err == nil:
+			err = fmt.Errorf("the columns %q and %q both name the %s; rename one", names[at[c]], name, [...]string{"query", "document", "score or grade", "rank"}[c])
 		}
 	}
-	return at, at[queryColumn] >= 0 && at[docColumn] >= 0 && at[valueColumn] >= 0
+	return at, at[queryColumn] >= 0 && at[docColumn] >= 0 && at[valueColumn] >= 0, err
 }
 
 // header tells whether a line names the columns of a TSV file.
-func header(line string) (at [numColumns]int, ok bool) {
+func header(line string) (at [numColumns]int, ok bool, err error) {
 	return columns(strings.Split(strings.TrimRight(line, "\r"), "\t"))
 }
 
@@ -177,8 +189,9 @@ func tsvRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 		}
 		if !begun {
 			begun = true
-			at, _ = header(text)
-			return append(to, '\n'), nil
+			at, _, err = header(text)
+			w.ranked = at[rankColumn] >= 0
+			return append(to, '\n'), err
 		}
 		cells := strings.Split(text, "\t")
 		var row [numColumns]string
@@ -366,6 +379,7 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 	var path []string // of keys, without the current one
 	var block string  // subset and split whose queries are read
 	key, haveKey, done := "", false, false
+	seen := map[string]bool{} // paths of objects
 	fail := func(err error) error {
 		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
@@ -398,6 +412,11 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 					if len(path) > 3 {
 						return to, fail(errors.New("objects are nested too deep for predictions"))
 					}
+					at := strings.Join(path, "\x00")
+					if seen[at] {
+						return to, fail(fmt.Errorf("%q occurs twice in the same object, of which some readers keep one and some the other; write it once", key))
+					}
+					seen[at] = true
 				case '}':
 					if len(path) == 0 {
 						done = true
@@ -467,9 +486,16 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 			remove()
 		}
 	}()
+	end := make([]byte, 4)
+	if _, err := file.ReadAt(end, size-4); err != nil {
+		return nil, nil, err
+	}
+	if size < 12 || string(end) != "PAR1" { // what says how to read the file stands before the last four bytes
+		return nil, nil, io.ErrUnexpectedEOF
+	}
 	pf, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, fmt.Errorf("%v", err) //nolint:errorlint // an end within a page is not that of the file
 	}
 	// Values know the number of their leaf; columns that are nested, as lists
 	// are, are none of ours.
@@ -480,15 +506,22 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 			names[i] = path[0]
 		}
 	}
-	at, ok := columns(names)
-	if !ok {
+	at, ok, err := columns(names)
+	switch {
+	case err != nil:
+		return nil, nil, err
+	case !ok:
 		return nil, nil, fmt.Errorf("want the columns query_id, doc_id and score (or relevance), got %s", strings.Join(names, ", "))
 	}
-	for _, i := range at {
-		if i >= 0 && pf.Root().Column(names[i]).Repeated() {
-			return nil, nil, fmt.Errorf("column %q is a list", names[i])
+	var unsigned [numColumns]bool
+	for c, i := range at {
+		if i >= 0 {
+			if unsigned[c], err = checkParquetColumn(column(c), pf.Root().Column(names[i])); err != nil {
+				return nil, nil, err
+			}
 		}
 	}
+	w.ranked = at[rankColumn] >= 0
 	done := &parquetProgress{size: size, total: pf.NumRows(), remove: remove}
 	groups := pf.RowGroups()
 	var rows parquet.Rows
@@ -514,7 +547,7 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 				for _, v := range row {
 					for c, i := range at {
 						if v.Column() == i {
-							cells[c] = parquetText(v)
+							cells[c] = parquetText(v, unsigned[c])
 						}
 					}
 				}
@@ -535,25 +568,70 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 	return next, done, nil
 }
 
+// checkParquetColumn refuses a column whose values would be read as something
+// else than they are, and tells whether its whole numbers are unsigned.
+func checkParquetColumn(c column, p *parquet.Column) (unsigned bool, err error) {
+	if p.Repeated() {
+		return false, fmt.Errorf("column %q is a list", p.Name())
+	}
+	t, logical := p.Type(), ""
+	if l := t.LogicalType(); l != nil {
+		logical = l.String()
+	}
+	what := logical
+	switch t.Kind() {
+	case parquet.Int32, parquet.Int64:
+		if logical == "" || strings.HasPrefix(logical, "INT(") {
+			return strings.HasSuffix(logical, ",false)"), nil
+		}
+	case parquet.Float, parquet.Double:
+		return false, nil
+	case parquet.ByteArray:
+		if !strings.HasPrefix(logical, "DECIMAL") {
+			return false, nil
+		}
+	case parquet.FixedLenByteArray:
+		isID := c == queryColumn || c == docColumn
+		switch {
+		case logical == "" && isID:
+			return false, nil
+		case logical == "" && t.Length() == 2:
+			what = "16-bit float"
+		}
+	}
+	return false, fmt.Errorf("column %q has the type %s, which is not read; write whole numbers or floats of 32 or 64 bits, or texts", p.Name(), cmp.Or(what, t.Kind().String()))
+}
+
 // parquetText returns a value as text, "" for null. Whole numbers have no
-// decimals, so that a grade may be a float.
-func parquetText(v parquet.Value) string {
+// decimals and no exponent, so that a grade may be a float.
+func parquetText(v parquet.Value, unsigned bool) string {
 	if v.IsNull() {
 		return ""
 	}
 	switch v.Kind() {
 	case parquet.Int32:
+		if unsigned {
+			return strconv.FormatUint(uint64(v.Uint32()), 10)
+		}
 		return strconv.FormatInt(int64(v.Int32()), 10)
 	case parquet.Int64:
+		if unsigned {
+			return strconv.FormatUint(v.Uint64(), 10)
+		}
 		return strconv.FormatInt(v.Int64(), 10)
 	case parquet.Float:
-		return strconv.FormatFloat(float64(v.Float()), 'g', -1, 64)
+		return floatText(float64(v.Float()))
 	case parquet.Double:
-		return strconv.FormatFloat(v.Double(), 'g', -1, 64)
-	case parquet.ByteArray, parquet.FixedLenByteArray:
-		return string(v.ByteArray())
+		return floatText(v.Double())
 	}
-	return v.String()
+	return string(v.ByteArray())
+}
+
+func floatText(f float64) string {
+	if f == math.Trunc(f) && math.Abs(f) < 1e15 {
+		return strconv.FormatFloat(f, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // parquetProgress is an open Parquet file of which some rows are read.
