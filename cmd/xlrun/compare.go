@@ -23,19 +23,31 @@ import (
 )
 
 var compareVerb = &verb{
-	name: "compare", args: "QRELS RUN_A RUN_B [RUN…]", short: "say which of some runs differ, and by how much",
+	name: "compare", args: "QRELS RUN_A RUN_B [RUN…] [MEASURE…]", short: "say which of some runs differ, and by how much",
 	long: `Compares runs query by query: paired t-tests with a permutation test as a check,
 corrected for their number, effect sizes, and the sets of runs that cannot be
 told apart. QRELS may stand first or be given with -qrels.
 
 All judged queries count, also those that a run lacks: it found nothing there.
-A measure is one of ir_measures or trec_eval, such as nDCG@10 or ndcg_cut_10;
-the default is nDCG@10. -groups FILE has lines of a query and its group, such
-as its language, and repeats the tests within each group.`,
+A measure is one of ir_measures or trec_eval, such as nDCG@10 or ndcg_cut_10,
+named with -m or after the files; the default is nDCG@10. -groups FILE has lines
+of a query and its group, such as its language, and repeats the tests within
+each group.
+
+Files and the options -m -l -M -J -N -c -ties -j -o are those of xlrun eval and
+may be typed as there, attached or not.`,
+	rewrite: shortOptions,
+	foreign: map[string]string{
+		"q": "xlrun eval -q prints the values of each query", "n": "there are no values over all queries to leave out; xlrun eval has -n",
+		"p": "the table has four decimals; -format csv and -format json have all", "Z": "standard scores change no comparison of one query with itself; xlrun eval has -Z",
+		"R": "what a file is in is seen from its content; leave -R out", "T": "what a file is in is seen from its content; leave -T out",
+		"strict": "what is odd about the files stands among the warnings of the comparison; xlrun eval -strict makes errors of it",
+		"D":      "xlrun eval -q prints the values of each query", "v": "xlrun version prints the version",
+	},
 	setup: func(a *app, fl *flag.FlagSet) func(context.Context, []string) int {
-		c := &comparer{a: a}
+		c := &comparer{a: a, relevance: 1}
 		fl.StringVar(&c.qrels, "qrels", "", "the judgments: `file`")
-		fl.Func("m", "compare by this `measure`; may be repeated (default nDCG@10)", func(v string) error {
+		fl.Func("m", "compare by this `measure`, several of one family (P.5,10) or a set (official); may be repeated (default nDCG@10)", func(v string) error {
 			c.measures = append(c.measures, v)
 			return nil
 		})
@@ -47,12 +59,15 @@ as its language, and repeats the tests within each group.`,
 		fl.Uint64Var(&c.seed, "seed", 1, "of these draws: `number`")
 		fl.StringVar(&c.groups, "groups", "", "queries and their groups, such as languages: `file` of two columns")
 		fl.BoolVar(&c.agreement, "agreement", false, "also say how alike the rankings are, and the orders of the runs by each measure")
-		fl.IntVar(&c.relevance, "l", 1, "smallest `grade` that is relevant, for measures that say none")
-		fl.IntVar(&c.depth, "M", 0, "evaluate only the first `number` of hits of each query")
+		fl.Func("l", "the smallest `grade` that is relevant, for measures that name none (default 1)", whole(&c.relevance, 1))
+		fl.Func("M", "evaluate only the first `n` hits of each query (default: all)", whole(&c.depth, 1))
+		fl.BoolVar(&c.judgedOnly, "J", false, "take documents without a judgment out of the rankings first")
+		fl.Func("N", "the `number` of documents in the collection, for utility with a fourth coefficient", whole(&c.documents, 1))
+		fl.Func("j", "`queries` evaluated at once (default 0: one per processor)", whole(&c.workers, 0))
 		fl.BoolVar(&c.all, "c", false, "count all judged queries, as a comparison always does")
 		fl.StringVar(&c.format, "format", "", "print a `format`: table, json, csv, latex or markdown (default: by the ending of -o, or table)")
 		fl.BoolVar(&a.json, "json", false, "short for -format=json")
-		fl.StringVar(&c.out, "o", "", "write to this `file`")
+		fl.StringVar(&c.out, "o", "", "write to `file` instead of standard output; never to one of the inputs")
 		return c.run
 	},
 }
@@ -65,6 +80,8 @@ type comparer struct {
 	measures                                  []string
 	level                                     float64
 	draws, relevance, depth                   int
+	documents, workers                        int
+	judgedOnly                                bool
 	seed                                      uint64
 	all, agreement                            bool
 	rule                                      ir.Ties
@@ -72,23 +89,6 @@ type comparer struct {
 }
 
 var compareFormats = []string{"table", "json", "csv", "latex", "markdown"}
-
-// commandError is an error of the command line, with what could be done.
-type commandError struct {
-	err   error
-	hints []string
-}
-
-func (e *commandError) Error() string { return e.err.Error() }
-func (e *commandError) Unwrap() error { return e.err }
-
-func wrong(hint, format string, args ...any) error {
-	e := &commandError{err: fmt.Errorf(format, args...)}
-	if hint != "" {
-		e.hints = append(e.hints, hint)
-	}
-	return e
-}
 
 func (c *comparer) run(ctx context.Context, args []string) int {
 	err := c.compare(ctx, args)
@@ -102,7 +102,7 @@ func (c *comparer) run(ctx context.Context, args []string) int {
 	case errors.As(err, &bad):
 		hints := bad.hints
 		if len(hints) == 0 {
-			hints = []string{"xlrun compare -help lists the options"}
+			hints = []string{helpHint("compare")}
 		}
 		c.a.ui.Error(bad.err, hints...)
 		return exitUsage
@@ -123,14 +123,28 @@ func (c *comparer) run(ctx context.Context, args []string) int {
 }
 
 func (c *comparer) compare(ctx context.Context, args []string) error {
-	if err := c.options(); err != nil {
-		return err
-	}
-	runs, err := c.files(args)
+	runs, err := c.arguments(args)
 	if err != nil {
 		return err
 	}
-	qrels, findings, err := irfile.LoadQrels(c.qrels)
+	if err := c.options(); err != nil {
+		return err
+	}
+	inputs := append([]string{c.qrels}, runs...)
+	if c.groups != "" {
+		inputs = append(inputs, c.groups)
+	}
+	if err := outputFile(c.out, inputs...); err != nil {
+		return err
+	}
+	if err := c.files(runs); err != nil {
+		return err
+	}
+	var findings []ir.Finding
+	qrels, err := await(ctx, func() (q ir.Qrels, err error) {
+		q, findings, err = irfile.LoadQrels(c.qrels)
+		return q, err
+	})
 	if err != nil {
 		return err
 	}
@@ -189,10 +203,8 @@ func (c *comparer) options() error {
 		return wrong("", "-level wants a number between 0.5 and 1, such as 0.95, got %g", c.level)
 	case c.draws < 99:
 		return wrong("", "-permutations wants 99 or more, got %d: p cannot be smaller than one over them", c.draws)
-	case c.relevance < 1:
-		return wrong("", "-l wants a grade from 1, got %d", c.relevance)
-	case c.depth < 0:
-		return wrong("", "-M wants a number of hits from 1, or 0 for all, got %d", c.depth)
+	case c.agreement && c.format == "csv":
+		return wrong("-format json, markdown, latex and table have both", "-agreement has no place in CSV, which is one table, that of the differences")
 	}
 	var err error
 	if c.rule, err = ir.ParseTies(c.ties); err != nil {
@@ -202,73 +214,124 @@ func (c *comparer) options() error {
 		c.measures = []string{"nDCG@10"}
 	}
 	for _, text := range c.measures {
-		ms, err := ir.ParseMeasures(text)
-		if err != nil {
-			return wrong("", "-m: %w", err)
+		if err := c.measure(text); err != nil {
+			return err
 		}
-		for _, m := range ms {
-			if !strings.Contains(text, "rel=") && c.relevance > 1 {
-				m = m.WithRel(c.relevance)
-			}
-			switch {
-			case m.Aggregate() == ir.Text:
-				return wrong("", "-m: %s is a text, which has no differences to compare", m)
-			case m.Aggregate() == ir.GeometricMean:
-				return wrong("", "-m: %s is no mean over queries, so its paired differences say nothing about it; compare AP", m)
-			}
-			if !slices.Contains(c.parsed, m) {
-				c.parsed = append(c.parsed, m)
-			}
-		}
+	}
+	if len(c.parsed) == 0 {
+		return wrong("", "-m %s: nothing of it can be compared", strings.Join(c.measures, " "))
 	}
 	return nil
 }
 
-// files tells judgments and runs apart.
-func (c *comparer) files(args []string) ([]string, error) {
+// measure takes up what one -m asks for. Of a set, what cannot be compared is
+// left out, which is said.
+func (c *comparer) measure(text string) error {
+	if why, ok := outOfScope[strings.ToLower(text)]; ok {
+		return wrong("", "measure %q: %s", text, why)
+	}
+	ms, err := ir.ParseMeasures(text)
+	if err != nil {
+		return wrong("", "%w", err)
+	}
+	var left []string
+	for _, m := range ms {
+		if err := countsDocuments(m, c.documents); err != nil {
+			return err
+		}
+		if m.Rel() == 1 && !strings.Contains(text, "rel=") {
+			m = m.WithRel(c.relevance)
+		}
+		why := ""
+		switch {
+		case m.Aggregate() == ir.Text:
+			why = "is a text, which has no differences to compare"
+		case m.Aggregate() == ir.GeometricMean:
+			why = "is no mean over queries, so its paired differences say nothing about it; compare AP"
+		case m.Name() == "NumQ" || m.Name() == "NumRel":
+			why = "counts what is judged, which is the same for every run"
+		}
+		switch {
+		case why != "" && len(ms) == 1:
+			return wrong("", "-m: %s %s", m, why)
+		case why != "":
+			left = append(left, m.String())
+		case !slices.Contains(c.parsed, m):
+			c.parsed = append(c.parsed, m)
+		}
+	}
+	if len(left) > 0 {
+		c.a.ui.Warning(fmt.Sprintf("of %s, %s cannot be compared: texts, geometric means and counts of what is judged have no differences between runs", text, strings.Join(left, ", ")))
+	}
+	return nil
+}
+
+// arguments tells judgments, runs and measures apart by what is there, without
+// reading it.
+func (c *comparer) arguments(args []string) ([]string, error) {
+	const example = "xlrun compare qrels.txt a.run b.run"
 	if c.qrels == "" {
 		if len(args) == 0 {
-			return nil, wrong("xlrun compare qrels.txt a.run b.run", "xlrun compare wants judgments and two runs or more")
-		}
-		kind, err := sniff(args[0])
-		if err != nil {
-			return nil, err
-		}
-		if kind == "run" {
-			return nil, wrong("put the qrels first, or name them with -qrels", "%s holds a run, where judgments were expected", args[0])
+			return nil, wrong(example, "xlrun compare wants judgments and two runs or more")
 		}
 		c.qrels, args = args[0], args[1:]
 	}
+	if err := isFile("compare", c.qrels); err != nil {
+		return nil, err
+	}
+	runs, measures, err := filesAndMeasures("compare", args)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range measures {
+		if _, err := ir.ParseMeasures(m); err != nil && !strings.ContainsAny(m, "@(.=") {
+			return nil, wrong(nearFile(m), "%s is neither a file nor a measure: there is no file of that name, and %w", m, err)
+		}
+	}
+	c.measures = append(c.measures, measures...)
+	return runs, nil
+}
+
+// files checks that the files are what they are given as, and each once.
+func (c *comparer) files(args []string) error {
+	kind, err := sniff(c.qrels)
+	if err != nil {
+		return err
+	}
+	if kind == "run" {
+		return wrong("put the qrels first, or name them with -qrels", "%s holds a run, where judgments were expected", c.qrels)
+	}
 	switch len(args) {
 	case 0:
-		return nil, wrong("xlrun compare qrels.txt a.run b.run", "there are no runs to compare")
+		return wrong("xlrun compare qrels.txt a.run b.run", "there are no runs to compare")
 	case 1:
-		return nil, wrong("xlrun eval gives the values of a single run", "one run cannot be compared: %s is the only one", args[0])
+		return wrong("xlrun eval gives the values of a single run", "one run cannot be compared: %s is the only one", args[0])
 	}
-	var infos []os.FileInfo
 	for i, path := range args {
-		var info os.FileInfo
-		if path != "-" {
-			var err error
-			if info, err = os.Stat(path); err != nil {
-				return nil, err
+		if err := isFile("compare", path); err != nil {
+			return err
+		}
+		if same, stdin := sameFile(path, c.qrels); stdin {
+			return wrong("", "standard input can be read once only: - is given for the judgments and for a run")
+		} else if same {
+			return wrong("judgments are named once, first or with -qrels", "%s holds judgments, where a run was expected", path)
+		}
+		for _, other := range args[:i] {
+			if same, stdin := sameFile(path, other); stdin {
+				return wrong("", "standard input can be read once only: - is given twice")
+			} else if same {
+				return wrong("a run is compared with others, never with itself", "%s is given twice%s", other, otherSpelling(other, path))
 			}
 		}
-		for k, other := range infos {
-			if path == args[k] || info != nil && other != nil && os.SameFile(info, other) {
-				return nil, wrong("a run is compared with others, never with itself", "%s is given twice%s", args[k], otherSpelling(args[k], args[i]))
-			}
-		}
-		infos = append(infos, info)
 		kind, err := sniff(path)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if kind == "qrels" {
-			return nil, wrong("judgments are named once, first or with -qrels", "%s holds judgments, where a run was expected", path)
+			return wrong("judgments are named once, first or with -qrels", "%s holds judgments, where a run was expected", path)
 		}
 	}
-	return args, nil
+	return nil
 }
 
 func otherSpelling(a, b string) string {
@@ -325,7 +388,7 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 	var rankings [][][]string
 	var tags []string
 	for _, file := range files {
-		src, err := irfile.Open(file)
+		src, err := await(ctx, func() (ir.Source, error) { return irfile.Open(file) })
 		if err != nil {
 			return in, nil, err
 		}
@@ -372,7 +435,8 @@ func (c *comparer) stream(ctx context.Context, src ir.Source, qrels ir.Qrels, ru
 	meter := c.a.ui.Meter(filepath.Base(src.Name))
 	defer meter.Close()
 	src.Progress = meter.Set
-	return (&ir.Evaluator{Measures: measures, Ties: rule, Depth: c.depth}).Stream(ctx, qrels, src)
+	ev := &ir.Evaluator{Measures: measures, Ties: rule, Depth: c.depth, JudgedOnly: c.judgedOnly, Documents: c.documents, Workers: c.workers}
+	return await(ctx, func() (*ir.RunResult, error) { return ev.Stream(ctx, qrels, src) })
 }
 
 // saidElsewhere tells whether the comparison itself says what a finding says,
@@ -416,6 +480,9 @@ func (c *comparer) lists(qrels ir.Qrels, run ir.Run) [][]string {
 	var out [][]string
 	for _, q := range qrels.Queries() {
 		ranking := slices.Clone(run.Rankings[q])
+		if c.judgedOnly {
+			ranking = slices.DeleteFunc(ranking, func(h ir.Hit) bool { _, ok := qrels[q][h.Doc]; return !ok })
+		}
 		ranking.Sort(c.rule)
 		if c.depth > 0 && len(ranking) > c.depth {
 			ranking = ranking[:c.depth]
@@ -525,7 +592,7 @@ func (c *comparer) readGroups(queries []string) ([]string, error) {
 
 // write prints the comparison where it was asked to go.
 func (c *comparer) write(out *analysis.Comparison) error {
-	if c.format == "table" && c.out == "" {
+	if c.format == "table" && (c.out == "" || c.out == "-") {
 		c.a.ui.Comparison(out)
 		return nil
 	}
@@ -551,9 +618,5 @@ func (c *comparer) write(out *analysis.Comparison) error {
 			c.a.ui.Warning(n.Text)
 		}
 	}
-	if c.out == "" {
-		_, err = c.a.stdout.Write(b.Bytes())
-		return err
-	}
-	return os.WriteFile(c.out, b.Bytes(), 0o644)
+	return c.a.output(c.out, b.Bytes())
 }

@@ -8,15 +8,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/xlrun/xlrun/internal/terminal"
@@ -36,7 +33,12 @@ as .gz or .zst; - is standard input.
 trec_eval's options work as they are typed there, attached or not: -q -c -n -J
 -l2 -M100 -mmap -qc -m P.5,10, and so do its long names and those of ir_measures.
 On a terminal prints a table, elsewhere trec_eval's lines; see -format.`,
-	rewrite: evalArgs,
+	rewrite: shortOptions, foreign: map[string]string{
+		"D": "trec_eval's -D is for debugging trec_eval; -q prints the values of each query", "Debug_level": "that is for debugging trec_eval; -q prints the values of each query",
+		"v": "xlrun version prints the version", "version": "xlrun version prints the version",
+		"Output_old_results_format": "trec_eval has given its old format up, too; leave the option out",
+		"provider":                  "there are no providers here: every measure sees one ranking; leave the option out",
+	},
 	setup: func(a *app, fs *flag.FlagSet) func(context.Context, []string) int {
 		e := &evalCommand{app: a, places: 4, level: 1}
 		fs.Func("m", "a `measure`, or several of one family (P.5,10) or set (official, set, all_trec); may be repeated", func(s string) error {
@@ -46,37 +48,22 @@ On a terminal prints a table, elsewhere trec_eval's lines; see -format.`,
 		fs.BoolVar(&e.byQuery, "q", false, "also print the values of each query")
 		fs.BoolVar(&e.noSummary, "n", false, "no values over all queries (with -q)")
 		fs.BoolVar(&e.complete, "c", false, "count every judged query: those that the run lacks have an empty ranking")
-		fs.Func("l", "the smallest `grade` that is relevant, for measures that name none (default 1)", func(s string) (err error) {
-			e.level, err = strconv.Atoi(s)
-			if err == nil && (e.level < 1 || e.level > math.MaxInt32) {
-				err = errors.New("want a whole number from 1")
-			}
-			return err
-		})
-		fs.Func("M", "only the first `hits` of each query", func(s string) (err error) {
-			e.depth, err = strconv.Atoi(s)
-			if err == nil && e.depth < 1 {
-				err = errors.New("want a whole number from 1")
-			}
-			return err
-		})
+		fs.Func("l", "the smallest `grade` that is relevant, for measures that name none (default 1)", whole(&e.level, 1))
+		fs.Func("M", "evaluate only the first `n` hits of each query (default: all)", whole(&e.depth, 1))
 		fs.BoolVar(&e.judgedOnly, "J", false, "take documents without a judgment out of the rankings first")
-		fs.Func("N", "the `number` of documents in the collection, for utility with a fourth coefficient", func(s string) (err error) {
-			e.documents, err = strconv.Atoi(s)
-			return err
-		})
-		fs.Func("ties", "order of equal scores: trec10 (default), trec9 (32-bit scores), rank (the rank column decides), expected (mean over all `orders`)", func(s string) (err error) {
+		fs.Func("N", "the `number` of documents in the collection, for utility with a fourth coefficient", whole(&e.documents, 1))
+		fs.Func("ties", "order of equal scores, a `mode`: trec10 (default), trec9 (32-bit scores), rank (the rank column decides), expected (mean over all orders)", func(s string) (err error) {
 			e.ties, err = ir.ParseTies(s)
 			return err
 		})
 		fs.StringVar(&e.zscores, "Z", "", "print standard scores by the means and deviations in `file` (lines of query, measure, mean, deviation)")
 		fs.StringVar(&e.relFormat, "R", "qrels", "trec_eval's `format` of judgments: qrels")
 		fs.StringVar(&e.runFormat, "T", "trec_results", "trec_eval's `format` of runs: trec_results")
-		fs.StringVar(&e.format, "format", "", "`table`, trec (trec_eval's lines), ir_measures (its command's), csv or json; default: table on a terminal, else lines as trec_eval's with the names that were asked for")
+		fs.StringVar(&e.format, "format", "", "a `format`: table, trec (trec_eval's lines), ir_measures or jsonl (its command's tsv and jsonl), csv or json; default: by the ending of -o (.csv, .json, .jsonl), table on a terminal, else lines as trec_eval's with the names that were asked for")
 		fs.BoolVar(&a.json, "json", false, "the same as -format json")
-		fs.IntVar(&e.places, "p", 4, "`decimals` in text")
-		fs.IntVar(&e.workers, "j", 0, "queries evaluated at once (default: one per processor)")
-		fs.StringVar(&e.out, "o", "", "write to `file` instead of standard output")
+		fs.Func("p", "`decimals` in text, from 0 to 17 (default 4); csv and json have them all", whole(&e.places, 0))
+		fs.Func("j", "`queries` evaluated at once (default 0: one per processor)", whole(&e.workers, 0))
+		fs.StringVar(&e.out, "o", "", "write to `file` instead of standard output; never to one of the inputs")
 		fs.BoolVar(&e.strict, "strict", false, "anything to warn of in the files is an error")
 		return e.run
 	},
@@ -99,89 +86,6 @@ type evalCommand struct {
 	// wholesale tells that no measure was named by itself.
 	wholesale bool
 	deviant   zscores
-}
-
-// evalFlags are the options of one letter, as getopt takes them: those with a
-// value may have it attached.
-const (
-	evalSwitches = "qncJh"
-	evalValued   = "mlMNZRTpjo"
-)
-
-// evalLong are the long options of trec_eval and ir_measures that are spelled
-// otherwise here.
-var evalLong = map[string]string{
-	"query_eval_wanted": "-q", "nosummary": "-n", "complete_rel_info_wanted": "-c", "Judged_docs_only": "-J",
-	"measure": "-m", "level_for_rel": "-l", "Max_retrieved_per_topic": "-M", "Number_docs_in_coll": "-N",
-	"Zscore": "-Z", "Rel_info_format": "-R", "Results_format": "-T",
-	"by_query": "-q", "no_summary": "-n", "output_format": "-format", "places": "-p",
-}
-
-// evalArgs turns a command line as one types it for trec_eval or ir_measures
-// into options of one word each: -qc is -q -c, -mmap is -m map.
-func evalArgs(args []string, fs *flag.FlagSet) []string {
-	var out []string
-	for i := 0; i < len(args); i++ {
-		arg := args[i]
-		if arg == "--" {
-			return append(out, args[i:]...)
-		}
-		name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		if len(arg) < 2 || arg[0] != '-' || name == "" {
-			out = append(out, arg)
-			continue
-		}
-		if short, ok := evalLong[name]; ok {
-			out = append(out, short)
-			if hasValue {
-				out = append(out, value)
-			}
-			continue
-		}
-		if f := fs.Lookup(name); f != nil || arg[1] == '-' {
-			out = append(out, arg)
-			if b, ok := flagValue(f).(interface{ IsBoolFlag() bool }); f != nil && !hasValue && (!ok || !b.IsBoolFlag()) && i+1 < len(args) {
-				i++
-				out = append(out, args[i])
-			}
-			continue
-		}
-		words := splitShort(arg[1:])
-		if words == nil {
-			out = append(out, arg)
-			continue
-		}
-		out = append(out, words...)
-	}
-	return out
-}
-
-func flagValue(f *flag.Flag) flag.Value {
-	if f == nil {
-		return nil
-	}
-	return f.Value
-}
-
-// splitShort splits options of one letter as getopt does; nil where one is
-// unknown.
-func splitShort(s string) []string {
-	var out []string
-	for i := range len(s) {
-		switch {
-		case strings.IndexByte(evalSwitches, s[i]) >= 0:
-			out = append(out, "-"+s[i:i+1])
-		case strings.IndexByte(evalValued, s[i]) >= 0:
-			out = append(out, "-"+s[i:i+1])
-			if rest := s[i+1:]; rest != "" {
-				out = append(out, rest)
-			}
-			return out
-		default:
-			return nil
-		}
-	}
-	return out
 }
 
 func (e *evalCommand) run(ctx context.Context, args []string) int {
@@ -207,25 +111,17 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 	case len(args) == 0:
 		return "", nil, e.usage("xlrun eval wants a file of judgments and at least one run")
 	case len(args) == 1:
+		if e.out != "" && exists(e.out) {
+			return "", nil, e.fail(fmt.Errorf("xlrun eval wants a file of judgments and at least one run, got only %s", args[0]), "-o names the file to write to; trec_eval's -o, without a file, does nothing and can be left out")
+		}
 		return "", nil, e.usage("xlrun eval wants a file of judgments and at least one run, got only %s", args[0])
 	}
-	qrels, runs = args[0], args[1:2]
-	for _, arg := range args[2:] {
-		_, err := os.Stat(arg)
-		_, notMeasure := ir.ParseMeasures(arg)
-		switch {
-		case arg == "-":
-			runs = append(runs, arg)
-		case err == nil && notMeasure == nil && filepath.Base(arg) == arg:
-			return "", nil, e.usage("%q is a measure, and there is a file of that name: write ./%s for the file or -m %s for the measure", arg, arg, arg)
-		case err == nil:
-			runs = append(runs, arg)
-		case looksLikePath(arg):
-			return "", nil, e.fileError(err, arg)
-		default:
-			e.asked = append(e.asked, strings.Fields(arg)...)
-		}
+	more, measures, err := filesAndMeasures("eval", args[2:])
+	if err != nil {
+		return "", nil, e.refuse(err)
 	}
+	qrels, runs = args[0], append(args[1:2:2], more...)
+	e.asked = append(e.asked, measures...)
 	if a, ok := strings.CutPrefix(e.format, "tsv"); ok && a == "" {
 		e.format = "ir_measures" // its name for its lines
 	}
@@ -235,7 +131,10 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 		}
 		e.format = "json"
 	}
-	formats := []string{"table", "trec", "ir_measures", "csv", "json"}
+	if e.format == "" {
+		e.format = map[string]string{".json": "json", ".jsonl": "jsonl", ".csv": "csv"}[filepath.Ext(e.out)]
+	}
+	formats := []string{"table", "trec", "ir_measures", "jsonl", "csv", "json"}
 	switch {
 	case e.format != "" && !slices.Contains(formats, e.format):
 		return "", nil, e.usage("there is no format %q; want %s%s", e.format, strings.Join(formats, ", "), sdk.DidYouMean(e.format, formats))
@@ -245,15 +144,22 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 		return "", nil, e.usage("runs of the format %q are not supported; trec_eval's format is trec_results, and others are recognised by their content without -T", e.runFormat)
 	case e.noSummary && !e.byQuery:
 		return "", nil, e.usage("-n leaves nothing to print; add -q for the values of each query")
-	case e.places < 0 || e.places > 17:
-		return "", nil, e.usage("-p wants between 0 and 17 decimals; -format csv and -json have them all")
+	case e.places > 17:
+		return "", nil, e.usage("-p: want a whole number from 0 to 17, got %d; -format csv and -json have all decimals", e.places)
 	case (e.out == "tsv" || e.out == "jsonl") && !exists(e.out):
-		return "", nil, e.usage("-o names a file here; for what ir_measures calls -o %s write -format %s", e.out, map[string]string{"tsv": "ir_measures", "jsonl": "json"}[e.out])
+		return "", nil, e.usage("-o names a file here; for what ir_measures calls -o %s write -format %s", e.out, map[string]string{"tsv": "ir_measures", "jsonl": "jsonl"}[e.out])
 	}
-	if e.format == "ir_measures" {
+	if e.asIRMeasures() {
 		e.complete = true // it has no other way
 	}
 	files := append([]string{qrels}, runs...)
+	inputs := files
+	if e.zscores != "" {
+		inputs = append(files[:len(files):len(files)], e.zscores)
+	}
+	if err := outputFile(e.out, inputs...); err != nil {
+		return "", nil, e.refuse(err)
+	}
 	for i, f := range files {
 		for _, g := range files[:i] {
 			switch same, stdin := sameFile(f, g); {
@@ -267,18 +173,13 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 		}
 	}
 	for _, f := range files {
-		if f == "-" {
-			continue
-		}
-		info, err := os.Stat(f)
-		if err != nil {
-			if _, bad := ir.ParseMeasures(f); bad == nil && f != qrels {
+		if _, err := os.Stat(f); err != nil && f != "-" && f != qrels {
+			if _, bad := ir.ParseMeasures(f); bad == nil {
 				return "", nil, e.usage("%s is a measure, but no run was given: write xlrun eval QRELS RUN %s", f, f)
 			}
-			return "", nil, e.fileError(err, f)
 		}
-		if info.IsDir() {
-			return "", nil, e.fail(fmt.Errorf("%s is a directory; xlrun eval wants a file", f), "")
+		if err := isFile("eval", f); err != nil {
+			return "", nil, e.refuse(err)
 		}
 	}
 	if code := e.parseMeasures(); code != exitDone {
@@ -287,7 +188,7 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 	if e.zscores != "" {
 		var err error
 		if e.deviant, err = loadZScores(e.zscores); err != nil {
-			return "", nil, e.fileError(err, e.zscores)
+			return "", nil, e.refuse(noFile(err, e.zscores))
 		}
 	}
 	return qrels, runs, exitDone
@@ -299,60 +200,14 @@ func (e *evalCommand) fail(err error, hint string) int {
 	return exitUsage
 }
 
-// fileError says that a file cannot be opened.
-func (e *evalCommand) fileError(err error, name string) int {
-	if errors.Is(err, fs.ErrNotExist) {
-		return e.fail(fmt.Errorf("there is no file %s", name), nearFile(name))
+// refuse says what is wrong with the command line, or a file that it names.
+func (e *evalCommand) refuse(err error) int {
+	var bad *commandError
+	if errors.As(err, &bad) {
+		e.ui.Error(bad.err, bad.hints...)
+		return exitUsage
 	}
 	return e.fail(err, "")
-}
-
-// nearFile says which file of the same directory may have been meant: the same
-// with or without compression, or one of almost the same name.
-func nearFile(name string) string {
-	for _, end := range []string{".gz", ".zst"} {
-		if exists(name + end) {
-			return fmt.Sprintf("did you mean %s?", name+end)
-		}
-		if cut, ok := strings.CutSuffix(name, end); ok && exists(cut) {
-			return fmt.Sprintf("did you mean %s?", cut)
-		}
-	}
-	entries, err := os.ReadDir(filepath.Dir(name))
-	if err != nil {
-		return ""
-	}
-	var names []string
-	for _, d := range entries {
-		if !d.IsDir() {
-			names = append(names, d.Name())
-		}
-	}
-	return strings.TrimSpace(sdk.DidYouMean(filepath.Base(name), names))
-}
-
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return err == nil
-}
-
-// sameFile tells whether two arguments are one file, or both standard input.
-func sameFile(a, b string) (same, stdin bool) {
-	if a == "-" || b == "-" {
-		return a == b, a == b
-	}
-	x, errX := os.Stat(a)
-	y, errY := os.Stat(b)
-	return errX == nil && errY == nil && os.SameFile(x, y), false
-}
-
-// looksLikePath tells what is no measure but a file that is not there.
-func looksLikePath(arg string) bool {
-	if strings.ContainsAny(arg, `/\`) {
-		return true
-	}
-	ext := strings.ToLower(filepath.Ext(arg))
-	return slices.Contains([]string{".txt", ".run", ".trec", ".res", ".results", ".qrels", ".tsv", ".json", ".jsonl", ".parquet", ".gz", ".zst", ".dat", ".out", ".eval"}, ext)
 }
 
 // parseMeasures reads what was asked for, without repetitions, and settles the
@@ -390,8 +245,14 @@ func (e *evalCommand) parseMeasures() int {
 			if f, _ := trecPlace(m.TrecName()); whole && special[f] {
 				continue
 			}
+			if err := countsDocuments(m, e.documents); err != nil {
+				return e.refuse(err)
+			}
 			c, spelled := column(m), m.String()
-			if m.Rel() == 1 {
+			if name, ok := trecSpelling(text); ok {
+				c.Trec, c.Label = name, name
+			}
+			if m.Rel() == 1 && !strings.Contains(text, "rel=") {
 				m = m.WithRel(e.level)
 				c.Name = m.String()
 			}
@@ -408,6 +269,16 @@ func (e *evalCommand) parseMeasures() int {
 			e.measures, e.columns = append(e.measures, m), append(e.columns, c)
 		}
 	}
+	// P(rel=1)@1 and P@1 with -l2 are two, which their names must tell.
+	labels := map[string]int{}
+	for _, c := range e.columns {
+		labels[c.Label]++
+	}
+	for i := range e.columns {
+		if c := &e.columns[i]; labels[c.Label] > 1 {
+			c.Label = c.Name
+		}
+	}
 	if e.format == "trec" || e.format == "" && trecOnly {
 		e.trecOrder()
 	}
@@ -419,6 +290,14 @@ var outOfScope = map[string]string{
 	"prefs":     "preference judgments are not supported",
 	"all_prefs": "preference judgments are not supported",
 	"qrels_jg":  "judgments in groups are not supported",
+}
+
+// trecSpelling is what trec_eval calls one of the two measures whose name holds
+// the parameter as it was typed, also where it is the default: set_F.1.0 is
+// set_F_1.0, though it is set_F.
+func trecSpelling(text string) (string, bool) {
+	family, parameter, ok := strings.Cut(text, ".")
+	return family + "_" + parameter, ok && (family == "set_F" || family == "ndcg")
 }
 
 // column describes a measure for printing.
@@ -579,7 +458,7 @@ func (e *evalCommand) outcome(file string, res *ir.RunResult, findings []ir.Find
 	r.Queries = make([]terminal.EvalQuery, len(res.Queries))
 	for i, id := range res.Queries {
 		r.Queries[i].ID = string(id)
-		if !e.byQuery && e.deviant == nil {
+		if !e.byQuery && e.deviant == nil && !e.asIRMeasures() {
 			continue // nobody looks at the values
 		}
 		q := &res.PerQuery[i]
@@ -599,6 +478,9 @@ func (e *evalCommand) outcome(file string, res *ir.RunResult, findings []ir.Find
 			r.All[k].Text = res.Tag
 		}
 	}
+	if e.asIRMeasures() {
+		e.leaveOutMissing(&r)
+	}
 	if e.deviant != nil {
 		e.deviant.apply(&r, e.measures, e.columns)
 	}
@@ -609,6 +491,29 @@ func (e *evalCommand) outcome(file string, res *ir.RunResult, findings []ir.Find
 		r.Findings = append(r.Findings, terminal.EvalFinding{Kind: f.Kind, Severity: f.Severity.String(), Count: f.Count, File: f.File, Line: f.Line, Text: f.Text})
 	}
 	return r
+}
+
+// asIRMeasures tells whether the lines of the command ir_measures were asked for.
+func (e *evalCommand) asIRMeasures() bool { return e.format == "ir_measures" || e.format == "jsonl" }
+
+// leaveOutMissing counts, as ir_measures does, only queries that the run has:
+// NumQ and NumRel are 0 for those that it lacks, although these have judgments.
+func (e *evalCommand) leaveOutMissing(r *terminal.EvalRun) {
+	if len(r.Missing) == 0 {
+		return
+	}
+	for k, m := range e.measures {
+		if name := m.Name(); name != "NumQ" && name != "NumRel" {
+			continue
+		}
+		r.All[k].Number = 0
+		for _, q := range r.Queries {
+			if _, missing := slices.BinarySearch(r.Missing, q.ID); missing {
+				q.Values[k].Number = 0
+			}
+			r.All[k].Number += q.Values[k].Number
+		}
+	}
 }
 
 func idStrings(ids []ir.QueryID) []string {
@@ -649,7 +554,7 @@ func (e *evalCommand) warn(out *terminal.Evaluation) int {
 		}
 	}
 	if e.strict && warnings > 0 {
-		e.ui.Error(fmt.Errorf("there are %d warnings, and -strict takes them for errors: nothing is printed", warnings))
+		e.ui.Error(fmt.Errorf("-strict makes an error of a warning, and there %s: nothing is printed", map[bool]string{true: "is one", false: fmt.Sprintf("are %d", warnings)}[warnings == 1]))
 		return exitFailed
 	}
 	return exitDone
@@ -701,7 +606,8 @@ func fields(file string) int {
 
 // print writes the outcome in the format that was asked for.
 func (e *evalCommand) print(out *terminal.Evaluation) int {
-	if e.format == "table" && e.out == "" || e.format == "" && e.out == "" && e.ui.Looks() {
+	toStdout := e.out == "" || e.out == "-"
+	if toStdout && (e.format == "table" || e.format == "" && e.ui.Looks()) {
 		e.ui.Evaluation(out)
 		return exitDone
 	}
@@ -714,6 +620,8 @@ func (e *evalCommand) print(out *terminal.Evaluation) int {
 		err = out.WriteCSV(&b)
 	case "ir_measures":
 		err = out.WriteIRMeasures(&b)
+	case "jsonl":
+		err = out.WriteIRMeasuresJSON(&b)
 	case "trec":
 		err = out.WriteTrec(&b, func(m terminal.EvalMeasure) string { return cmp.Or(m.Trec, m.Name) })
 	case "table":
@@ -721,15 +629,8 @@ func (e *evalCommand) print(out *terminal.Evaluation) int {
 	default:
 		err = out.WriteTrec(&b, func(m terminal.EvalMeasure) string { return m.Label })
 	}
-	switch {
-	case err != nil:
-	case e.out != "":
-		err = os.WriteFile(e.out, b.Bytes(), 0o644)
-	default:
-		_, err = e.stdout.Write(b.Bytes())
-		if errors.Is(err, syscall.EPIPE) {
-			err = nil // the reader has seen enough
-		}
+	if err == nil {
+		err = e.output(e.out, b.Bytes())
 	}
 	if err != nil {
 		e.ui.Error(fmt.Errorf("write the values: %w", err))

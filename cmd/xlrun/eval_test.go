@@ -177,7 +177,7 @@ func TestEvalArgs(t *testing.T) {
 		"-xq":                             "-xq",
 		"--format json --no-color -J -jq": "--format json --no-color -J -j q",
 	} {
-		if got := strings.Join(evalArgs(strings.Fields(in), fs), " "); got != want {
+		if got := strings.Join(shortOptions(strings.Fields(in), fs), " "); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)
 		}
 	}
@@ -217,5 +217,42 @@ func TestEvalPacked(t *testing.T) {
 	}
 	if exists(out) {
 		t.Error("values were written for half a file")
+	}
+}
+
+// TestEvalOutputIsInput checks what a script cannot: an input that comes by
+// redirection, and one with two names of its own.
+func TestEvalOutputIsInput(t *testing.T) {
+	dir := t.TempDir()
+	run, other := filepath.Join(dir, "run.txt"), filepath.Join(dir, "other.txt")
+	want, err := os.ReadFile(filepath.Join("testdata", "eval", "run.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(run, want, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(run, other); err != nil {
+		t.Skipf("no hard links here: %v", err)
+	}
+	in, err := os.Open(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func(old *os.File) { os.Stdin = old; _ = in.Close() }(os.Stdin)
+	os.Stdin = in
+	qrels := filepath.Join("testdata", "eval", "qrels.txt")
+	for _, args := range [][]string{
+		{"eval", "-o", run, qrels, "-"},
+		{"eval", "-o", other, qrels, run},
+		{"compare", "-o", run, qrels, "-", filepath.Join("testdata", "eval", "run.txt")},
+		{"compare", "-o", other, qrels, run, filepath.Join("testdata", "eval", "run.txt")},
+	} {
+		if code := xlrun(args); code != exitUsage {
+			t.Errorf("xlrun %s: exit status %d, want %d", strings.Join(args, " "), code, exitUsage)
+		}
+		if got, err := os.ReadFile(run); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("xlrun %s has written to its input (%v)", strings.Join(args, " "), err)
+		}
 	}
 }

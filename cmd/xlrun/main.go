@@ -40,6 +40,8 @@ type verb struct {
 	// rewrite turns arguments as they are typed for another program into ours;
 	// nil where there is no such program.
 	rewrite func(args []string, fs *flag.FlagSet) []string
+	// foreign says what to do instead of options that another program has.
+	foreign map[string]string
 }
 
 var verbs []*verb
@@ -163,7 +165,8 @@ func (a *app) carryOut(args []string) int {
 			help(a.stdout, v, fs)
 			return exitDone
 		}
-		_, _ = fmt.Fprintf(a.stderr, "xlrun: error: %v\nxlrun: hint: xlrun %s -help lists the options\n", err, v.name)
+		text, hint := optionError(err, v, fs)
+		_, _ = fmt.Fprintf(a.stderr, "xlrun: error: %s\nxlrun: hint: %s\n", terminal.Clean(text), hint)
 		return exitUsage
 	}
 	a.ui = terminal.New(a.stdout, a.stderr, terminal.Options{NoColor: noColor, JSON: a.json, Events: a.events, Version: workflow.Version})

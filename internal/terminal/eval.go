@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Evaluation is what rankings are worth under some measures, as it is printed:
@@ -234,6 +236,68 @@ func (e *Evaluation) WriteIRMeasures(w io.Writer) error {
 	return b.err
 }
 
+// WriteIRMeasuresJSON writes one JSON object per line as the command ir_measures
+// does with --output_format jsonl: at full precision, with the query where
+// values are by query. Several runs get one more member, their file.
+func (e *Evaluation) WriteIRMeasuresJSON(w io.Writer) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	line := func(r *EvalRun, k int, query string, v EvalValue) error {
+		m := e.Measures[k]
+		out := struct {
+			Run     string          `json:"run,omitempty"`
+			Query   string          `json:"query_id,omitempty"`
+			Measure string          `json:"measure"`
+			Value   json.RawMessage `json:"value"`
+		}{Measure: m.Name}
+		if len(e.Runs) > 1 {
+			out.Run = r.File
+		}
+		if e.ByQuery {
+			out.Query = query
+		}
+		var err error
+		switch x := v.Number; {
+		case m.Text:
+			out.Value, err = json.Marshal(v.Text)
+		case math.IsNaN(x) || math.IsInf(x, 0):
+			out.Value = json.RawMessage("null")
+		case x == math.Trunc(x) && math.Abs(x) < 1e15:
+			out.Value = strconv.AppendFloat(nil, x, 'f', 1, 64) // a float there, also where it is whole
+		default:
+			out.Value = strconv.AppendFloat(nil, x, 'g', -1, 64)
+		}
+		if err != nil {
+			return err
+		}
+		return enc.Encode(out)
+	}
+	for i := range e.Runs {
+		r := &e.Runs[i]
+		if e.ByQuery {
+			for _, q := range r.Queries {
+				for k, m := range e.Measures {
+					if !m.Queries {
+						continue
+					}
+					if err := line(r, k, q.ID, q.Values[k]); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		for k, m := range e.Measures {
+			if !e.Summary || !m.All {
+				continue
+			}
+			if err := line(r, k, "all", r.All[k]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // WriteCSV writes one row per run, query and measure, at full precision. The
 // query of values over all queries is empty, which no query's id is.
 func (e *Evaluation) WriteCSV(w io.Writer) error {
@@ -417,6 +481,32 @@ func (b *errWriter) printf(format string, args ...any) {
 	}
 }
 
+// Visible makes what a file would hold safe for a terminal: control characters
+// but line ends and tabs, and those that turn the direction of what follows,
+// are written as \x1b or \u202e, broken UTF-8 as \xff. Lines stay as they are.
+func Visible(b []byte) []byte {
+	var out []byte
+	for done := 0; done < len(b); {
+		r, n := utf8.DecodeRune(b[done:])
+		switch {
+		case r == utf8.RuneError && n == 1, unicode.IsControl(r) && r != '\n' && r != '\t' && r < 0x80:
+			out = fmt.Appendf(out, `\x%02x`, b[done])
+		case unicode.IsControl(r) && r != '\n' && r != '\t' || turns(r):
+			out = fmt.Appendf(out, `\u%04x`, r)
+		default:
+			out = append(out, b[done:done+n]...)
+		}
+		done += n
+	}
+	return out
+}
+
+// id shows an id or a file's name: unlike in sentences, nothing of it is left
+// out, since two ids may differ in just that.
+func (u *UI) id(s string) string {
+	return u.show(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(string(Visible([]byte(s)))))
+}
+
 // Looks reports whether somebody looks at standard output.
 func (u *UI) Looks() bool { return u.out.tty }
 
@@ -434,13 +524,13 @@ func (u *UI) EvaluationText(e *Evaluation) string {
 
 func (u *UI) evaluation(p painter, e *Evaluation) string {
 	var b strings.Builder
-	b.WriteString(p.wrap(fmt.Sprintf("%s: %s, %s, %s relevant", p.in(u.show(e.Qrels.File), bold), count(e.Qrels.Queries, "query"), count(e.Qrels.Judgments, "judgment"), thousands(e.Qrels.Relevant)), 0, 2) + "\n")
+	b.WriteString(p.wrap(fmt.Sprintf("%s: %s, %s, %s relevant", p.in(u.id(e.Qrels.File), bold), count(e.Qrels.Queries, "query"), count(e.Qrels.Judgments, "judgment"), thousands(e.Qrels.Relevant)), 0, 2) + "\n")
 	names := shortNames(e.Runs)
 	for i := range e.Runs {
 		r := &e.Runs[i]
-		line := p.in(u.show(r.File), bold) + ": "
+		line := p.in(u.id(r.File), bold) + ": "
 		if r.Tag != "" && r.Tag != names[i] {
-			line += u.show(r.Tag) + ", "
+			line += u.id(r.Tag) + ", "
 		}
 		line += count(len(r.Queries), "query")
 		if len(e.Runs) == 1 || e.ByQuery || len(r.Missing) > 0 {
@@ -506,10 +596,10 @@ func shortNames(runs []EvalRun) []string {
 }
 
 func (u *UI) evalRow(e *Evaluation, name string, vs []EvalValue, has func(EvalMeasure) bool) row {
-	r := row{u.show(name)}
+	r := row{u.id(name)}
 	for k, m := range e.Measures {
 		if has(m) {
-			r = append(r, u.show(e.value(m, vs[k])))
+			r = append(r, u.id(e.value(m, vs[k])))
 		} else {
 			r = append(r, "")
 		}
@@ -588,7 +678,7 @@ func (u *UI) evalColumn(b *strings.Builder, p painter, e *Evaluation) {
 		if !m.All {
 			continue
 		}
-		line := row{m.Label, u.show(e.value(m, r.All[k]))}
+		line := row{m.Label, u.id(e.value(m, r.All[k]))}
 		if ties && k < len(r.TieDependent) && r.TieDependent[k] > 0 {
 			line = append(line, thousands(r.TieDependent[k]))
 		}
