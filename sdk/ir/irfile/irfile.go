@@ -55,7 +55,7 @@ func LoadRun(path string) (ir.Run, []ir.Finding, error) {
 // score and perhaps a rank per row; or predictions, a JSON object of queries
 // with objects of documents and scores. "-" is the standard input. Where path
 // cannot be read twice, it is kept in memory, and in a temporary file beyond
-// 64 MiB. A run without a tag has the file's name for one.
+// 4 MiB. A run without a tag has the file's name for one.
 func Open(path string) (ir.Source, error) { return open(path, runShape) }
 
 // OpenQrels opens judgments: TREC, or a table as in [Open] with a grade in the
@@ -361,8 +361,9 @@ type spool struct {
 	size int64
 }
 
-// spoolMemory bounds what a spool holds in memory, in bytes.
-const spoolMemory = 64 << 20
+// spoolMemory bounds what a spool holds in memory, in bytes. Growing to it
+// leaves several times as much to the garbage collector.
+const spoolMemory = 4 << 20
 
 func (s *spool) open() (io.ReadCloser, error) { return &spoolReader{s: s}, nil }
 
