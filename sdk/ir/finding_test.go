@@ -162,20 +162,31 @@ func TestFindings(t *testing.T) {
 		"less than a quarter":   {func(p *planted) { p.run = p.run[:392] }, "uneven-depth", "x.run:391", 1},
 		"too large a grade":     {func(p *planted) { p.qrels[1] = "q0 0 x 1000000001" }, "bad-grade", "x.qrels:2", 1},
 		"own id further down":   {func(p *planted) { p.replace(13, 3, "q13 Q0 q13 4 97.5 tag") }, "", "", 0},
-		"whole last line":       {func(p *planted) { p.tail = "q39 Q0 d70 11 1 tag" }, "", "", 0},
-		"extra field":           {func(p *planted) { p.qrels[3] += " x" }, "extra-fields", "x.qrels:4", 1},
-		"grade":                 {func(p *planted) { p.qrels[1] = "q0 0 x yes" }, "bad-grade", "x.qrels:2", 1},
-		"huge grade":            {func(p *planted) { p.qrels[1] = "q0 0 x 1e300" }, "bad-grade", "x.qrels:2", 1},
-		"float grade":           {func(p *planted) { p.qrels[1] = "q0 0 x 1.5" }, "float-grade", "x.qrels:2", 1},
-		"conflict":              {func(p *planted) { p.qrels[1] = "q0 0 d0 0" }, "conflicting-grades", "x.qrels:2", 1},
-		"judged twice":          {func(p *planted) { p.qrels[1] = "q0 0 d0 1" }, "judged-twice", "x.qrels:2", 1},
-		"no relevant":           {func(p *planted) { p.qrels[0] = "q0 0 d0 -1" }, "negative-grade no-relevant", "x.qrels:1", 2},
-		"other query ids":       {func(p *planted) { p.rename("q", "topic-") }, "missing-query no-common-queries unjudged-query", "x.run:1", 81},
-		"other document ids":    {func(p *planted) { p.rename("Q0 d", "Q0 doc") }, "no-common-documents", "x.run:1", 40},
-		"capital documents":     {func(p *planted) { p.rename("Q0 d", "Q0 D00") }, "no-common-documents similar-id", "x.run:1", 80},
-		"constant":              {func(p *planted) { p.scores(func(int) float64 { return 1 }) }, "constant-scores", "x.run:1", 40},
-		"distances":             {func(p *planted) { p.scores(func(i int) float64 { return float64(i) }) }, "ascending-scores", "x.run:1", 40},
-		"labels":                {func(p *planted) { p.scores(func(i int) float64 { return float64(max(0, 1-i)) }) }, "label-as-score", "x.run:1", 40},
+		"blank in an id":        {func(p *planted) { p.replace(2, 3, "q2 Q0 d 5 4 97.5 tag") }, "duplicate-rank several-tags text-after-tag", "x.run:25", 3},
+		"after the tag": {func(p *planted) {
+			p.replace(2, 3, "q2 Q0 d5 4 97.5 tag more")
+			p.replace(2, 4, "q2 Q0 d6 5 96.5 tag\rq2 Q0 d7 6 95.5 tag")
+			p.replace(2, 5, "q2 Q0 d7 6 95.5 tag \r")
+		}, "text-after-tag", "x.run:24", 2},
+		"200 tags": {func(p *planted) {
+			for i := range 200 {
+				p.replace(i/10, i%10, fmt.Sprintf("q%d Q0 d%d %d %v tag%d", i/10, i/10+i%10, i%10+1, 100-i%10, i))
+			}
+		}, "several-tags", "x.run:2", 399},
+		"whole last line":    {func(p *planted) { p.tail = "q39 Q0 d70 11 1 tag" }, "", "", 0},
+		"extra field":        {func(p *planted) { p.qrels[3] += " x" }, "extra-fields", "x.qrels:4", 1},
+		"grade":              {func(p *planted) { p.qrels[1] = "q0 0 x yes" }, "bad-grade", "x.qrels:2", 1},
+		"huge grade":         {func(p *planted) { p.qrels[1] = "q0 0 x 1e300" }, "bad-grade", "x.qrels:2", 1},
+		"float grade":        {func(p *planted) { p.qrels[1] = "q0 0 x 1.5" }, "float-grade", "x.qrels:2", 1},
+		"conflict":           {func(p *planted) { p.qrels[1] = "q0 0 d0 0" }, "conflicting-grades", "x.qrels:2", 1},
+		"judged twice":       {func(p *planted) { p.qrels[1] = "q0 0 d0 1" }, "judged-twice", "x.qrels:2", 1},
+		"no relevant":        {func(p *planted) { p.qrels[0] = "q0 0 d0 -1" }, "negative-grade no-relevant", "x.qrels:1", 2},
+		"other query ids":    {func(p *planted) { p.rename("q", "topic-") }, "missing-query no-common-queries unjudged-query", "x.run:1", 81},
+		"other document ids": {func(p *planted) { p.rename("Q0 d", "Q0 doc") }, "no-common-documents", "x.run:1", 40},
+		"capital documents":  {func(p *planted) { p.rename("Q0 d", "Q0 D00") }, "no-common-documents similar-id", "x.run:1", 80},
+		"constant":           {func(p *planted) { p.scores(func(int) float64 { return 1 }) }, "constant-scores", "x.run:1", 40},
+		"distances":          {func(p *planted) { p.scores(func(i int) float64 { return float64(i) }) }, "ascending-scores", "x.run:1", 40},
+		"labels":             {func(p *planted) { p.scores(func(i int) float64 { return float64(max(0, 1-i)) }) }, "label-as-score", "x.run:1", 40},
 		"ranks from 0": {func(p *planted) {
 			for i := range p.run {
 				p.run[i] = fmt.Sprintf("q%d Q0 d%d %d %d tag", i/10, i/10+i%10, i%10, 10-i%10)

@@ -732,8 +732,11 @@ func trecMeasures(root, params string, at int, p *parser) ([]Measure, bool) {
 				return nil, false
 			case form == trecRanks: // trec_eval drops a fraction
 				m.cutoff = int32(x)
-			case form == trecReals && (x < 0 || f.at == atRecall && x > 1):
+			case (f.at == atRecall || root == "11pt_avg") && (x < 0 || x > 1):
 				p.fail(offset, "", "%s takes levels from 0 to 1, got %q", root, part)
+				return nil, false
+			case form == trecReals && (x < 0 || x > maxParameter):
+				p.fail(offset, "", "%s takes numbers from 0 to %d, got %q", root, maxParameter, part)
 				return nil, false
 			default:
 				m.x = x + 0

@@ -3,6 +3,7 @@ package ir
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -81,6 +82,16 @@ func (d *dialect) firstField(b []byte, i int) (start, end int) {
 		i++
 	}
 	return start, i
+}
+
+// more reports whether there is another field in the rest of a line.
+func (d *dialect) more(rest []byte) bool {
+	for _, c := range rest {
+		if d.class[c] == inField {
+			return true
+		}
+	}
+	return false
 }
 
 // lineBlock is a number of whole lines.
@@ -408,11 +419,9 @@ func (p *qrelsParser) line(n int32, fields [][]byte, rest []byte) {
 		few(f, p.d, p.block, n, fields, 4, qrelsFields)
 		return
 	}
-	for _, c := range rest {
-		if p.d.class[c] == inField {
-			f.add(kindExtraFields, line, "want 4 fields (%s), got more", qrelsFields)
-			return
-		}
+	if p.d.more(rest) {
+		f.add(kindExtraFields, line, "want 4 fields (%s), got more", qrelsFields)
+		return
 	}
 	grade, k := parseGrade(fields[3])
 	switch k {
@@ -625,7 +634,7 @@ func (p *runParser) parse(b *lineBlock, f *findings) int32 {
 	return p.s.scan(b, f)
 }
 
-func (p *runParser) line(n int32, fields [][]byte, _ []byte) {
+func (p *runParser) line(n int32, fields [][]byte, rest []byte) {
 	p.any = true
 	b, f := p.b, p.f
 	if len(fields) < 6 {
@@ -661,6 +670,13 @@ func (p *runParser) line(n int32, fields [][]byte, _ []byte) {
 		}
 	}
 	p.tags.add(fields[5], b, n)
+	if len(rest) > 0 && p.s.d.more(rest) {
+		if k := b.line(n); f.wants(kindAfterTag, k) {
+			f.add(kindAfterTag, k, "more follows the tag %q and is ignored; does an id hold a blank?", short(fields[5]))
+		} else {
+			f.kinds[kindAfterTag].count++
+		}
+	}
 	p.hit(fields[0], fields[2], rank, score, n)
 }
 
@@ -684,6 +700,7 @@ func parseRank(b []byte) (int32, bool) {
 type tagSet struct {
 	tags    []tagLines
 	current int
+	more    tagLines // the last one and the lines of those beyond maxTags
 }
 
 type tagLines struct {
@@ -697,13 +714,13 @@ const maxTags = 100
 func (s *tagSet) add(tag []byte, b *lineBlock, n int32) {
 	if s.current >= len(s.tags) || s.tags[s.current].tag != string(tag) {
 		s.current = s.find(string(tag))
-		if s.current < 0 {
-			s.current = len(s.tags)
-			return
-		}
+	}
+	line := b.line(n)
+	if s.current == maxTags {
+		s.more.merge(tagLines{string(tag), line, line, 1})
+		return
 	}
 	t := &s.tags[s.current]
-	line := b.line(n)
 	if t.lines == 0 || line < t.first {
 		t.first = line
 	}
@@ -711,44 +728,56 @@ func (s *tagSet) add(tag []byte, b *lineBlock, n int32) {
 	t.lines++
 }
 
+// find returns the index of a tag, which it adds; maxTags where there are too
+// many.
 func (s *tagSet) find(tag string) int {
 	for i := range s.tags {
 		if s.tags[i].tag == tag {
 			return i
 		}
 	}
-	if len(s.tags) == maxTags {
-		return -1
+	if len(s.tags) < maxTags {
+		s.tags = append(s.tags, tagLines{tag: tag})
+		return len(s.tags) - 1
 	}
-	s.tags = append(s.tags, tagLines{tag: tag})
-	return len(s.tags) - 1
+	return maxTags
+}
+
+// merge adds the lines of g; the tag is that of the last one.
+func (t *tagLines) merge(g tagLines) {
+	if g.lines == 0 {
+		return
+	}
+	if t.lines == 0 || g.first < t.first {
+		t.first = g.first
+	}
+	if t.lines == 0 || g.last > t.last {
+		t.tag, t.last = g.tag, g.last
+	}
+	t.lines += g.lines
 }
 
 // merge adds the tags of g.
 func (s *tagSet) merge(g *tagSet) {
 	for _, t := range g.tags {
-		i := s.find(t.tag)
-		if i < 0 || t.lines == 0 {
-			continue
+		if i := s.find(t.tag); i < maxTags {
+			s.tags[i].merge(t)
+		} else {
+			s.more.merge(t)
 		}
-		to := &s.tags[i]
-		if to.lines == 0 || t.first < to.first {
-			to.first = t.first
-		}
-		to.last = max(to.last, t.last)
-		to.lines += t.lines
 	}
+	s.more.merge(g.more)
 }
 
 // last returns the tag of the last line.
 func (s *tagSet) last() string {
-	tag, line := "", int64(-1)
+	last := s.more
 	for _, t := range s.tags {
-		if t.last > line {
-			tag, line = t.tag, t.last
+		if last.lines == 0 || t.last > last.last {
+			last = t
 		}
 	}
-	return tag
+	return last.tag
 }
 
 // report reports several tags, and a last one that was cut off in a file of
@@ -758,7 +787,7 @@ func (s *tagSet) report(f *findings, unterminated bool, lines int64) {
 		return
 	}
 	tags := slices.Clone(s.tags)
-	slices.SortFunc(tags, func(a, b tagLines) int { return int(a.first - b.first) })
+	slices.SortFunc(tags, func(a, b tagLines) int { return cmp.Compare(a.first, b.first) })
 	last := tags[len(tags)-1]
 	if unterminated && last.lines == 1 && last.first == lines {
 		for _, t := range tags[:len(tags)-1] {
@@ -773,6 +802,7 @@ func (s *tagSet) report(f *findings, unterminated bool, lines int64) {
 		f.add(kindSeveralTags, t.first, "the tag is %q here and %q in the first line; is this more than one run?", short(t.tag), short(tags[0].tag))
 		f.kinds[kindSeveralTags].count += t.lines - 1
 	}
+	f.kinds[kindSeveralTags].count += s.more.lines
 }
 
 // metadata collects the comments at the head of a run that hold its
