@@ -215,6 +215,7 @@ const (
 	NoteAllTied        = "all tied"
 	NoteFewQueries     = "few queries"
 	NoteManyQueries    = "many queries"
+	NoteEqual          = "equal differences"
 	NoteSkewedFew      = "few skewed queries"
 	NoteTestsDisagree  = "tests disagree"
 	NoteTieOrder       = "order of equal scores"
@@ -584,15 +585,16 @@ func (x *measured) pairSentence(p ComparedPair) string {
 		return fmt.Sprintf("%s is %s than %s, by %s (%s; %s).", p.A, word, p.B, value(Float(math.Abs(float64(p.Mean)))), signedInterval(p), pText(p.Adjusted))
 	}
 	if p.spreadless() {
-		return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s).", p.A, p.B, value(p.Mean), limits(p.Low, p.High), pText(p.Adjusted))
+		return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s).", p.A, p.B, value(p.Mean), limits(p.Low, p.High, "query"), pText(p.Adjusted))
 	}
 	return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s). One of %s would be found in %.0f %% of such samples.",
-		p.A, p.B, value(p.Mean), limits(p.Low, p.High), pText(p.Adjusted), value(p.Detectable), 100*power)
+		p.A, p.B, value(p.Mean), limits(p.Low, p.High, "query"), pText(p.Adjusted), value(p.Detectable), 100*power)
 }
 
-func limits(low, high Float) string {
+// limits writes an interval over queries or groups.
+func limits(low, high Float, unit string) string {
 	if math.IsNaN(float64(low)) {
-		return "no interval, all differences are equal"
+		return "the same for every " + unit + ", so t has no interval and the permutation test decides"
 	}
 	return value(low) + " to " + value(high)
 }
@@ -603,9 +605,9 @@ func (d Difference) spreadless() bool { return math.IsNaN(float64(d.Low)) && !ma
 // signedInterval is the interval of |A−B| where A and B differ.
 func signedInterval(p ComparedPair) string {
 	if p.Mean < 0 {
-		return limits(-p.High, -p.Low)
+		return limits(-p.High, -p.Low, "query")
 	}
-	return limits(p.Low, p.High)
+	return limits(p.Low, p.High, "query")
 }
 
 func (x *measured) bestSentence() string {
@@ -670,7 +672,7 @@ func (g GroupedPair) sentence() string {
 	}
 	s := fmt.Sprintf("By group, %s is better than %s in %d, worse in %d, and cannot be told apart in %d of %d", g.A, g.B, better, worse, alike, len(g.Groups))
 	if len(g.Groups) > 1 {
-		s += fmt.Sprintf("; the mean over groups differs by %s (%s; %s)", value(g.Over.Mean), limits(g.Over.Low, g.Over.High), pText(g.Over.Adjusted))
+		s += fmt.Sprintf("; the mean over groups differs by %s (%s; %s)", value(g.Over.Mean), limits(g.Over.Low, g.Over.High, "group"), pText(g.Over.Adjusted))
 	}
 	return s + "."
 }
@@ -728,6 +730,7 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 		x.note(NoteFewQueries, "%s: with one query there is no test.", x.out.Measure)
 		return
 	}
+	x.warnEqual()
 	var skewed, off []string
 	different, worst := 0, 0.0
 	for _, p := range x.out.Pairs {
@@ -762,6 +765,39 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 	}
 	if odd := x.oddSet(); odd != "" {
 		x.note(NoteOverlap, "%s: %s", x.out.Measure, odd)
+	}
+}
+
+// warnEqual says where the differences of all queries are one number, which
+// leaves a t-test nothing to judge by.
+func (x *measured) warnEqual() {
+	var equal []string
+	for _, p := range x.out.Pairs {
+		if p.spreadless() {
+			equal = append(equal, p.A+" − "+p.B)
+		}
+	}
+	if len(equal) > 0 {
+		x.note(NoteEqual, "%s: every query differs by the same amount in %s: t and its interval are undefined there, and p is that of the permutation test.", x.out.Measure, few(equal))
+	}
+	var over []string
+	groups, of := 0, 0
+	for _, g := range x.out.ByGroup {
+		if len(g.Groups) > 1 && g.Over.spreadless() {
+			over = append(over, g.A+" − "+g.B)
+		}
+		for _, d := range g.Groups {
+			of++
+			if d.spreadless() {
+				groups++
+			}
+		}
+	}
+	if len(over) > 0 {
+		x.note(NoteEqual, "%s: every group differs by the same amount in %s: t over groups and its interval are undefined there, and p is that of the permutation test.", x.out.Measure, few(over))
+	}
+	if groups > 0 {
+		x.note(NoteEqual, "%s: within %d of %s of a pair every query differs by the same amount: t and its interval are undefined there, and p is that of the permutation test.", x.out.Measure, groups, count(of, "group"))
 	}
 }
 

@@ -349,8 +349,8 @@ func TestCompareWithoutSpread(t *testing.T) {
 		different bool
 		want      string
 	}{
-		{2, false, "AP: a and b cannot be told apart: the difference is 0.3000 (no interval, all differences are equal; p = 0.500)."},
-		{8, true, "AP: a is better than b, by 0.3000 (no interval, all differences are equal; p = 0.008)."},
+		{2, false, "AP: a and b cannot be told apart: the difference is 0.3000 (the same for every query, so t has no interval and the permutation test decides; p = 0.500)."},
+		{8, true, "AP: a is better than b, by 0.3000 (the same for every query, so t has no interval and the permutation test decides; p = 0.008)."},
 	} {
 		a, b := make([]float64, c.n), make([]float64, c.n)
 		for i := range a {
@@ -360,6 +360,20 @@ func TestCompareWithoutSpread(t *testing.T) {
 		m := mustCompare(t, compareInput(a, b), compareOptions()).Measures[0]
 		if m.Pairs[0].Different != c.different || m.Answer != c.want {
 			t.Errorf("%d queries: different %v\n got %s\nwant %s", c.n, m.Pairs[0].Different, m.Answer, c.want)
+		}
+		in := compareInput(a, b)
+		for i := range a {
+			in.Group = append(in.Group, []string{"deu", "eng"}[i%2])
+		}
+		notes := 0
+		for _, n := range mustCompare(t, in, compareOptions()).Notes {
+			if n.Code == NoteEqual {
+				notes++
+			}
+		}
+		// Groups of one query are none.
+		if want := map[int]int{2: 1, 8: 3}[c.n]; notes != want {
+			t.Errorf("%d queries: %d notes on equal differences, want %d", c.n, notes, want)
 		}
 	}
 }

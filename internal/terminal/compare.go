@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"cmp"
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
@@ -181,6 +182,9 @@ func (u *UI) compareOverGroups(b *strings.Builder, p painter, m *analysis.Compar
 		rows = append(rows, row{u.versus(g.A, g.B), u.score(g.Over.Mean), u.between(g.Over.Low, g.Over.High), pValue(g.Over.P), pValue(g.Over.Adjusted), mark, fmt.Sprintf("%d/%d/%d", better, len(g.Groups)-better-worse, worse)})
 	}
 	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 6}, 3, 2))
+	if n := len(m.ByGroup) - mostPairs; n > 0 {
+		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more\n")
+	}
 }
 
 func (u *UI) compareAgreement(b *strings.Builder, p painter, a *analysis.Agreement) {
@@ -193,6 +197,9 @@ func (u *UI) compareAgreement(b *strings.Builder, p painter, a *analysis.Agreeme
 		rows = append(rows, row{u.show(x.A) + ", " + u.show(x.B), u.short(x.RBO, 3), u.short(x.RBOMin, 3), u.short(x.TauB, 3), u.short(x.TauAP, 3), u.short(x.Shared, 1), thousands(x.Queries)})
 	}
 	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 6}, 2, 5, 6))
+	if n := len(a.Rankings) - mostPairs; n > 0 {
+		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more: -format json has them all\n")
+	}
 	if len(a.Measures) > 0 {
 		b.WriteString("\nAgreement of measures on the order of the runs\n")
 		rows = []row{{"", "τ_b"}}
@@ -341,8 +348,135 @@ func legend(c *analysis.Comparison) string {
 	return "Runs that share a letter cannot be told apart; those that cannot be told from the one with the highest mean are bold."
 }
 
+// sheet is a table of texts, not yet escaped: what was asked for beside the
+// means, which every format for people writes in its own way.
+type sheet struct {
+	caption string
+	left    int // columns that are names; the others are numbers
+	head    []string
+	rows    [][]string
+}
+
+// pairSheet holds the difference of each pair over all queries.
+func pairSheet(c *analysis.Comparison) sheet {
+	u := &UI{sym: utf8Symbols}
+	t := sheet{left: 2, head: []string{"measure", "A − B", "difference", interval(c.Level), "p", "corrected", "permutation", "Hedges g", "win/tie/loss"}}
+	for _, m := range c.Measures {
+		for _, p := range m.Pairs {
+			t.rows = append(t.rows, []string{
+				m.Measure, p.A + " − " + p.B, u.score(p.Mean), u.between(p.Low, p.High), pValue(p.P), pValue(p.Adjusted), pValue(p.Permutation), u.effect(p.G),
+				fmt.Sprintf("%d/%d/%d", p.Wins, p.Ties, p.Losses),
+			})
+		}
+	}
+	return t
+}
+
+// groupSheet holds the difference of each pair within each group, and their
+// mean over groups.
+func groupSheet(c *analysis.Comparison) sheet {
+	u := &UI{sym: utf8Symbols}
+	t := sheet{
+		caption: "Differences within groups of queries; those marked * differ after correction, and the mean over groups counts each group once.", left: 3,
+		head: []string{"measure", "A − B", "group", "queries", "difference", interval(c.Level), "p", "corrected", "win/tie/loss"},
+	}
+	for _, m := range c.Measures {
+		for _, g := range m.ByGroup {
+			add := func(name, queries string, d analysis.Difference) {
+				mean := u.score(d.Mean)
+				if d.Different {
+					mean += " *"
+				}
+				t.rows = append(t.rows, []string{m.Measure, g.A + " − " + g.B, name, queries, mean, u.between(d.Low, d.High), pValue(d.P), pValue(d.Adjusted), fmt.Sprintf("%d/%d/%d", d.Wins, d.Ties, d.Losses)})
+			}
+			for _, d := range g.Groups {
+				add(d.Group, strconv.Itoa(d.N), d.Difference)
+			}
+			if len(g.Groups) > 1 {
+				add("mean over groups", "", g.Over)
+			}
+		}
+	}
+	return t
+}
+
+// agreementSheets hold how alike the rankings are, and the orders of the runs.
+func agreementSheets(a *analysis.Agreement) []sheet {
+	u := &UI{sym: utf8Symbols}
+	t := sheet{
+		caption: fmt.Sprintf("Agreement of rankings, means over queries; RBO with p = %g, τ over the documents that both retrieved.", a.Persistence), left: 1,
+		head: []string{"runs", "RBO", "at least", "τ_b", "τ_AP", "shared", "queries"},
+	}
+	for _, x := range a.Rankings {
+		t.rows = append(t.rows, []string{x.A + ", " + x.B, u.short(x.RBO, 3), u.short(x.RBOMin, 3), u.short(x.TauB, 3), u.short(x.TauAP, 3), u.short(x.Shared, 1), strconv.Itoa(x.Queries)})
+	}
+	out := []sheet{t}
+	if len(a.Measures) > 0 {
+		t = sheet{caption: "Agreement of measures on the order of the runs.", left: 1, head: []string{"measures", "τ_b"}}
+		for _, x := range a.Measures {
+			t.rows = append(t.rows, []string{x.A + ", " + x.B, u.short(x.TauB, 3)})
+		}
+		out = append(out, t)
+	}
+	return out
+}
+
+// furtherSheets are what -groups and -agreement add.
+func furtherSheets(c *analysis.Comparison) []sheet {
+	var out []sheet
+	if t := groupSheet(c); len(t.rows) > 0 {
+		out = append(out, t)
+	}
+	if c.Agreement != nil {
+		out = append(out, agreementSheets(c.Agreement)...)
+	}
+	return out
+}
+
+func (t sheet) markdown(b *errWriter) {
+	esc := func(s string) string { return markdownEscapes.Replace(Clean(s)) }
+	if t.caption != "" {
+		b.printf("%s\n\n", esc(t.caption))
+	}
+	b.printf("|")
+	for _, h := range t.head {
+		b.printf(" %s |", esc(h))
+	}
+	b.printf("\n|%s%s\n", strings.Repeat(" --- |", t.left), strings.Repeat(" ---: |", len(t.head)-t.left))
+	for _, r := range t.rows {
+		b.printf("|")
+		for _, cell := range r {
+			b.printf(" %s |", esc(cell))
+		}
+		b.printf("\n")
+	}
+	b.printf("\n")
+}
+
+func (t sheet) latex(b *errWriter) {
+	if t.caption != "" {
+		b.printf("\n%% %s\n", Clean(t.caption))
+	}
+	b.printf("\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", t.left), strings.Repeat("r", len(t.head)-t.left))
+	line := func(r []string) {
+		for i, cell := range r {
+			if i > 0 {
+				b.printf(" & ")
+			}
+			b.printf("%s", latexText(cell))
+		}
+		b.printf(" \\\\\n")
+	}
+	line(t.head)
+	b.printf("\\midrule\n")
+	for _, r := range t.rows {
+		line(r)
+	}
+	b.printf("\\bottomrule\n\\end{tabular}\n")
+}
+
 // WriteComparisonMarkdown writes a table of runs and measures, one of pairs,
-// the notes and the method.
+// what -groups and -agreement add, the notes and the method.
 func WriteComparisonMarkdown(w io.Writer, c *analysis.Comparison) error {
 	b := &errWriter{w: w}
 	esc := func(s string) string { return markdownEscapes.Replace(Clean(s)) }
@@ -371,15 +505,10 @@ func WriteComparisonMarkdown(w io.Writer, c *analysis.Comparison) error {
 		b.printf("\n")
 	}
 	b.printf("\n%s\n\n", esc(legend(c)))
-	b.printf("| measure | difference | | %s | p | corrected | permutation | Hedges g | win/tie/loss |\n| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |\n", interval(c.Level))
-	u := &UI{sym: utf8Symbols}
-	for _, m := range c.Measures {
-		for _, p := range m.Pairs {
-			b.printf("| %s | %s − %s | %s | %s | %s | %s | %s | %s | %d/%d/%d |\n", esc(m.Measure), esc(p.A), esc(p.B), u.score(p.Mean), u.between(p.Low, p.High),
-				pValue(p.P), pValue(p.Adjusted), pValue(p.Permutation), u.effect(p.G), p.Wins, p.Ties, p.Losses)
-		}
+	pairSheet(c).markdown(b)
+	for _, t := range furtherSheets(c) {
+		t.markdown(b)
 	}
-	b.printf("\n")
 	for _, n := range c.Notes {
 		b.printf("Warning: %s\n\n", esc(n.Text))
 	}
@@ -391,12 +520,22 @@ func WriteComparisonMarkdown(w io.Writer, c *analysis.Comparison) error {
 
 var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`)
 
-// WriteComparisonLaTeX writes a booktabs table of runs and measures; the notes
-// and the method stand before it as comments.
+// WriteComparisonLaTeX writes a booktabs table of runs and measures, and one for
+// each thing that -groups and -agreement add. The answers, the differences of
+// pairs, the notes and the method stand before it as comments.
 func WriteComparisonLaTeX(w io.Writer, c *analysis.Comparison) error {
 	b := &errWriter{w: w}
-	esc := func(s string) string { return latexEscapes.Replace(Clean(s)) }
-	b.printf("%% needs \\usepackage{booktabs}\n%% %s\n", legend(c))
+	b.printf("%% needs \\usepackage{booktabs}\n%% %s\n", Clean(legend(c)))
+	for _, m := range c.Measures {
+		b.printf("%% %s\n", Clean(m.Answer))
+	}
+	for i, r := range pairSheet(c).rows {
+		if i == mostPairs {
+			b.printf("%% and more pairs: -format csv has them all\n")
+			break
+		}
+		b.printf("%% %s: %s %s (%s), p %s, corrected %s, permutation %s, Hedges g %s, win/tie/loss %s\n", Clean(r[0]), Clean(r[1]), r[2], cmp.Or(r[3], "no interval"), cmp.Or(r[4], "none"), cmp.Or(r[5], "none"), cmp.Or(r[6], "none"), cmp.Or(r[7], "none"), r[8])
+	}
 	for _, n := range c.Notes {
 		b.printf("%% warning: %s\n", Clean(n.Text))
 	}
@@ -406,11 +545,11 @@ func WriteComparisonLaTeX(w io.Writer, c *analysis.Comparison) error {
 	g := gridOf(c)
 	b.printf("\\begin{tabular}{l%s}\n\\toprule\nrun", strings.Repeat("l", len(g.measures)))
 	for _, m := range g.measures {
-		b.printf(" & %s", esc(m))
+		b.printf(" & %s", latexText(m))
 	}
 	b.printf(" \\\\\n\\midrule\n")
 	for _, r := range g.runs {
-		b.printf("%s", esc(r))
+		b.printf("%s", latexText(r))
 		for _, m := range g.measures {
 			cell := g.cells[[2]string{r, m}]
 			text := strings.Replace(cell.mean, "-", "$-$", 1)
@@ -429,10 +568,18 @@ func WriteComparisonLaTeX(w io.Writer, c *analysis.Comparison) error {
 		b.printf(" \\\\\n")
 	}
 	b.printf("\\bottomrule\n\\end{tabular}\n")
+	for _, t := range furtherSheets(c) {
+		t.latex(b)
+	}
 	return b.err
 }
 
+// latexText writes text from outside, and signs of ours that LaTeX has in
+// mathematics only.
+func latexText(s string) string { return latexEscapes.Replace(Clean(s)) }
+
 var latexEscapes = strings.NewReplacer(
 	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
-	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`,
+	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `<`, `$<$`, `>`, `$>$`, `|`, `\textbar{}`,
+	`−`, `$-$`, `τ_AP`, `$\tau_{AP}$`, `τ_b`, `$\tau_b$`,
 )
