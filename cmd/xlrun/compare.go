@@ -46,18 +46,18 @@ may be typed as there, attached or not.`,
 	},
 	setup: func(a *app, fl *flag.FlagSet) func(context.Context, []string) int {
 		c := &comparer{a: a, relevance: 1}
-		fl.StringVar(&c.qrels, "qrels", "", "the judgments: `file`")
+		fl.StringVar(&c.qrels, "qrels", "", "read the judgments from `file`; else they stand first")
 		fl.Func("m", "compare by this `measure`, several of one family (P.5,10) or a set (official); may be repeated (default nDCG@10)", func(v string) error {
 			c.measures = append(c.measures, v)
 			return nil
 		})
 		fl.StringVar(&c.baseline, "baseline", "", "compare every run with this `run` only, not with one another")
-		fl.StringVar(&c.ties, "ties", ir.Trec10.String(), "order of equal scores: `rule` trec10, trec9, rank or expected")
-		fl.Float64Var(&c.level, "level", 0.95, "level of the intervals; 1 − level is what corrected p values are held against: `number`")
-		fl.StringVar(&c.correction, "correction", analysis.CorrectHolm, "for the number of tests: `method` holm, bh, by or none")
-		fl.IntVar(&c.draws, "permutations", stats.SignFlips, "random draws of the permutation test: `number`")
-		fl.Uint64Var(&c.seed, "seed", 1, "of these draws: `number`")
-		fl.StringVar(&c.groups, "groups", "", "queries and their groups, such as languages: `file` of two columns")
+		fl.StringVar(&c.ties, "ties", ir.Trec10.String(), "order of equal scores, a `mode`: trec10, trec9, rank or expected")
+		fl.Float64Var(&c.level, "level", 0.95, "level of the intervals, a `number` between 0.5 and 1; what it leaves is what corrected p values are held against")
+		fl.StringVar(&c.correction, "correction", analysis.CorrectHolm, "correct p for the number of tests by this `method`: holm, bh, by or none")
+		fl.IntVar(&c.draws, "permutations", stats.SignFlips, "`number` of random draws of the permutation test")
+		fl.Uint64Var(&c.seed, "seed", 1, "`number` that these draws depend on")
+		fl.StringVar(&c.groups, "groups", "", "also test within groups of queries, such as languages: a `file` of two columns, query and group")
 		fl.BoolVar(&c.agreement, "agreement", false, "also say how alike the rankings are, and the orders of the runs by each measure")
 		fl.Func("l", "the smallest `grade` that is relevant, for measures that name none (default 1)", whole(&c.relevance, 1))
 		fl.Func("M", "evaluate only the first `n` hits of each query (default: all)", whole(&c.depth, 1))
@@ -65,8 +65,8 @@ may be typed as there, attached or not.`,
 		fl.Func("N", "the `number` of documents in the collection, for utility with a fourth coefficient", whole(&c.documents, 1))
 		fl.Func("j", "`queries` evaluated at once (default 0: one per processor)", whole(&c.workers, 0))
 		fl.BoolVar(&c.all, "c", false, "count all judged queries, as a comparison always does")
-		fl.StringVar(&c.format, "format", "", "print a `format`: table, json, csv, latex or markdown (default: by the ending of -o, or table)")
-		fl.BoolVar(&a.json, "json", false, "short for -format=json")
+		fl.StringVar(&c.format, "format", "", "a `format`: table, json, csv, latex or markdown; default: by the ending of -o (.json, .csv, .tex, .md), or table")
+		fl.BoolVar(&a.json, "json", false, "the same as -format json")
 		fl.StringVar(&c.out, "o", "", "write to `file` instead of standard output; never to one of the inputs")
 		return c.run
 	},
@@ -101,7 +101,7 @@ func (c *comparer) run(ctx context.Context, args []string) int {
 		return exitInterrupted
 	case errors.As(err, &bad):
 		hints := bad.hints
-		if len(hints) == 0 {
+		if hints == nil {
 			hints = []string{helpHint("compare")}
 		}
 		c.a.ui.Error(bad.err, hints...)

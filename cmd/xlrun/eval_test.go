@@ -256,3 +256,21 @@ func TestEvalOutputIsInput(t *testing.T) {
 		}
 	}
 }
+
+// TestEvalFilesAreExact checks that ids reach files byte by byte, whatever a
+// terminal would make of them.
+func TestEvalFilesAreExact(t *testing.T) {
+	const id = "q\x1b[31m\u009b\u202e1"
+	dir := t.TempDir()
+	qrels, run := filepath.Join(dir, "qrels"), filepath.Join(dir, "run")
+	for file, text := range map[string]string{qrels: id + " 0 a 1\n", run: id + " Q0 a 1 1 x\n"} {
+		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, format := range []string{"trec", "ir_measures", "csv"} {
+		if got := evalFile(t, "-q", "-m", "AP", "-format", format, qrels, run); !strings.Contains(got, id) {
+			t.Errorf("-format %s: the id is another in %q", format, got)
+		}
+	}
+}

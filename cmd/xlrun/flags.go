@@ -19,7 +19,8 @@ import (
 	"github.com/xlrun/xlrun/sdk/ir"
 )
 
-// commandError is an error of the command line, with what could be done.
+// commandError is an error of the command line, with what could be done; nil
+// where only the help could tell.
 type commandError struct {
 	err   error
 	hints []string
@@ -215,7 +216,7 @@ func helpHint(verb string) string { return fmt.Sprintf("xlrun %s -help lists the
 // noFile says why a file cannot be opened.
 func noFile(err error, name string) error {
 	if errors.Is(err, fs.ErrNotExist) {
-		return wrong(nearFile(name), "there is no file %s", name)
+		return &commandError{fmt.Errorf("there is no file %s", name), []string{nearFile(name)}}
 	}
 	return wrong("", "%w", err)
 }
@@ -333,7 +334,7 @@ func isDirectory(name string) bool {
 // get every byte as it is; on a terminal, control characters that came with ids
 // are written as \x1b.
 func (a *app) output(file string, b []byte) error {
-	if file != "" && file != "-" {
+	if file != "" && file != "-" && !isStdout(file) {
 		return os.WriteFile(file, b, 0o644)
 	}
 	if a.ui.Looks() {
@@ -344,6 +345,14 @@ func (a *app) output(file string, b []byte) error {
 		return nil // the reader has seen enough
 	}
 	return err
+}
+
+// isStdout tells whether a file is what standard output goes to, as /dev/stdout
+// is: to open it again would empty it.
+func isStdout(file string) bool {
+	x, errX := os.Stat(file)
+	y, errY := os.Stdout.Stat()
+	return errX == nil && errY == nil && os.SameFile(x, y)
 }
 
 // countsDocuments complains of a measure that counts the documents that were

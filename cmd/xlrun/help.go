@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/sdk"
@@ -44,8 +45,29 @@ func help(w io.Writer, v *verb, fs *flag.FlagSet) {
 		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
 			def = " (default " + f.DefValue + ")"
 		}
-		_, _ = fmt.Fprintf(w, "  %-22s %s%s\n", head, text, def)
+		lines := folded(text+def, 80-25)
+		_, _ = fmt.Fprintf(w, "  %-22s %s\n", head, lines[0])
+		for _, line := range lines[1:] {
+			_, _ = fmt.Fprintf(w, "%25s%s\n", "", line)
+		}
 	})
+}
+
+// folded breaks text between words into lines of so many characters.
+func folded(text string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(text) {
+		last := &lines[len(lines)-1]
+		switch {
+		case *last == "":
+			*last = word
+		case utf8.RuneCountInString(*last)+1+utf8.RuneCountInString(word) <= width:
+			*last += " " + word
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 func near(name string) string {

@@ -178,3 +178,20 @@ func TestMeter(t *testing.T) {
 		t.Errorf("no terminal, but %q", got)
 	}
 }
+
+// TestVisible checks that nothing which a file may hold moves a terminal, and
+// that nothing gets lost: other bytes give another text.
+func TestVisible(t *testing.T) {
+	for in, want := range map[string]string{
+		"map\tall\t0.5\n":           "map\tall\t0.5\n",
+		"ž − 日本":                    "ž − 日本",
+		"q\x1b[31m1\x1b]0;x\a":      `q\x1b[31m1\x1b]0;x\x07`,
+		"a\rb\x00\x7f":              `a\x0db\x00\x7f`,
+		"q\x9b4m\xc2":               `q\x9b4m\xc2`,
+		"q\u009b4m \u202eabc\ufffd": `q\u009b4m \u202eabc` + "\ufffd",
+	} {
+		if got := string(Visible([]byte(in))); got != want {
+			t.Errorf("%q: got %q, want %q", in, got, want)
+		}
+	}
+}
