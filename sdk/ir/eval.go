@@ -29,7 +29,8 @@ type Evaluator struct {
 	// from every ranking after Depth has cut it (trec_eval's -J).
 	JudgedOnly bool
 	// Documents is the number of documents in the collection (trec_eval's -N),
-	// which only the measure utility asks for.
+	// which only the measure utility asks for, and insists on where it has a
+	// fourth coefficient.
 	Documents int
 	// Workers is the number of queries evaluated at a time by [Evaluator.Run];
 	// 0 stands for as many as there are processors. It changes no value.
@@ -93,6 +94,11 @@ func (e *Evaluator) Query(judgments Judgments, ranking Ranking) (QueryResult, er
 func (e *Evaluator) check() error {
 	if slices.Contains(e.Measures, Measure{}) {
 		return errors.New("the zero measure cannot be evaluated; use ParseMeasure")
+	}
+	for i := range e.Measures {
+		if m := &e.Measures[i]; e.Documents == 0 && m.params != "" && m.Name() == "utility" && numbersOf(m.params)[3] != 0 {
+			return fmt.Errorf("%v: its fourth coefficient is for documents neither relevant nor retrieved, and nobody has said how many documents there are; make it 0", *m)
+		}
 	}
 	if e.Ties < 0 || int(e.Ties) >= len(tiesNames) {
 		return fmt.Errorf("%v is no tie mode", e.Ties)

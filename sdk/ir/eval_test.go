@@ -222,6 +222,13 @@ func TestQueryErrors(t *testing.T) {
 	if _, err := Evaluate([]Measure{{}}, nil, nil); err == nil {
 		t.Error("the zero measure was evaluated")
 	}
+	rest := MustMeasures("utility.1,-1,0,0.5")
+	if _, err := (&Evaluator{Measures: rest}).Run(Qrels{"q": {"a": 1}}, Run{Rankings: map[QueryID]Ranking{"q": {{Doc: "a", Score: 1}}}}); err == nil || !strings.Contains(err.Error(), "how many documents there are") {
+		t.Errorf("documents that nobody has counted were: %v", err)
+	}
+	if r, err := (&Evaluator{Measures: rest, Documents: 11}).Query(Judgments{"a": 1}, Ranking{{Doc: "a", Score: 1}}); err != nil || r.Values[0] != 6 {
+		t.Errorf("want 6, got %v, %v", r.Values, err)
+	}
 }
 
 func TestRun(t *testing.T) {

@@ -285,7 +285,7 @@ func TestTieDependenceAgainstModes(t *testing.T) {
 				ranking[i].Score += 1e-9 // equal in 32 bits, but for 0
 			}
 		}
-		e := Evaluator{Measures: ms}
+		e := Evaluator{Measures: ms, Documents: 20}
 		if n%4 == 3 {
 			e.Depth = 1 + rng.IntN(4)
 		}

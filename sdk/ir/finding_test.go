@@ -251,21 +251,26 @@ func TestFindingsOfTieModes(t *testing.T) {
 		"distances, rank":    {Rank, rising, []string{`x.run:2: warning: query "q0" has document "d0" with score 0 on rank 1 and document "d1" with score 1 on rank 2; ranks decide [rank-order, 360 times]`}},
 		"own id first": {Rank, func(p *planted) { p.replace(13, 0, "q13 Q0 q13 1 3 tag") }, []string{
 			`x.run:132: warning: query "q13" has document "q13" with score 3 on rank 1 and document "d14" with score 99.5 on rank 2; ranks decide [rank-order]`,
-			`x.run:131: warning: query "q13" retrieves the document of its own id first [identical-id]`}},
+			`x.run:131: warning: query "q13" retrieves the document of its own id first [identical-id]`,
+		}},
 		"own id further down": {Rank, func(p *planted) { p.replace(13, 3, "q13 Q0 q13 4 200 tag") }, []string{
-			`x.run:134: warning: query "q13" has document "d15" with score 98.5 on rank 3 and document "q13" with score 200 on rank 4; ranks decide [rank-order]`}},
+			`x.run:134: warning: query "q13" has document "d15" with score 98.5 on rank 3 and document "q13" with score 200 on rank 4; ranks decide [rank-order]`,
+		}},
 		"bad rank": {Rank, func(p *planted) {
 			p.replace(6, 3, "q6 Q0 d9 four 97.5 tag")
 			p.replace(7, 3, "q7 Q0 d10 -1 97.5 tag")
 		}, []string{`x.run:64: error: the rank must be a whole number from 0 to 999999999, got "four"; the tie mode rank needs it [unusable-rank, 2 times]`}},
-		"rank twice": {Rank, func(p *planted) { p.replace(7, 3, "q7 Q0 d10 3 97.5 tag") },
-			[]string{`x.run:74: error: rank 3 occurs twice for query "q7"; the tie mode rank needs an order [unusable-rank]`}},
+		"rank twice": {
+			Rank, func(p *planted) { p.replace(7, 3, "q7 Q0 d10 3 97.5 tag") },
+			[]string{`x.run:74: error: rank 3 occurs twice for query "q7"; the tie mode rank needs an order [unusable-rank]`},
+		},
 		"far rank twice": {Rank, func(p *planted) {
 			p.replace(7, 8, "q7 Q0 d15 9999999 92.5 tag")
 			p.replace(7, 9, "q7 Q0 d16 9999999 91.5 tag")
 		}, []string{
 			`x.run:80: error: rank 9999999 occurs twice for query "q7"; the tie mode rank needs an order [unusable-rank]`,
-			`x.run:71: warning: query "q7" has 10 hits, but ranks up to 9999999; are lines missing? [missing-rank]`}},
+			`x.run:71: warning: query "q7" has 10 hits, but ranks up to 9999999; are lines missing? [missing-rank]`,
+		}},
 		"no ranks": {Rank, func(p *planted) {
 			for i := range 10 {
 				p.replace(3, i, fmt.Sprintf("q3 Q0 d%d 0 %d tag", 3+i, i))

@@ -344,7 +344,7 @@ type counter struct {
 func (c *counter) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n.Add(int64(n))
-	if err != io.EOF { //nolint:errorlint // Read returns it bare
+	if err != io.EOF {
 		c.err = err
 	}
 	return n, err
