@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -81,7 +80,7 @@ type comparer struct {
 	level                                     float64
 	draws, relevance, depth                   int
 	documents, workers                        int
-	judgedOnly                                bool
+	judgedOnly, wholesale                     bool // wholesale: no measure was named by itself
 	seed                                      uint64
 	all, agreement                            bool
 	rule                                      ir.Ties
@@ -132,6 +131,9 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 	}
 	inputs := append([]string{c.qrels}, runs...)
 	if c.groups != "" {
+		if err := isFile("compare", c.groups); err != nil {
+			return err
+		}
 		inputs = append(inputs, c.groups)
 	}
 	if err := outputFile(c.out, inputs...); err != nil {
@@ -213,7 +215,9 @@ func (c *comparer) options() error {
 	if len(c.measures) == 0 {
 		c.measures = []string{"nDCG@10"}
 	}
+	c.wholesale = true
 	for _, text := range c.measures {
+		c.wholesale = c.wholesale && isSet(text)
 		if err := c.measure(text); err != nil {
 			return err
 		}
@@ -270,6 +274,9 @@ func (c *comparer) measure(text string) error {
 // reading it.
 func (c *comparer) arguments(args []string) ([]string, error) {
 	const example = "xlrun compare qrels.txt a.run b.run"
+	if err := noneEmpty(args); err != nil {
+		return nil, err
+	}
 	if c.qrels == "" {
 		if len(args) == 0 {
 			return nil, wrong(example, "xlrun compare wants judgments and two runs or more")
@@ -445,8 +452,8 @@ func (c *comparer) saidElsewhere(f ir.Finding) bool {
 	switch f.Kind {
 	case "missing-query", "unjudged-query", "scattered-queries":
 		return true
-	case "shallow-run": // of the measure that only tells whether to compare
-		return strings.Contains(f.Text, "Judged@10") && !slices.ContainsFunc(c.parsed, func(m ir.Measure) bool { return m.String() == "Judged@10" })
+	case "shallow-run": // of a measure that is one of a set, or only tells whether to compare
+		return c.wholesale || strings.Contains(f.Text, "Judged@10") && !slices.ContainsFunc(c.parsed, func(m ir.Measure) bool { return m.String() == "Judged@10" })
 	}
 	return false
 }
@@ -540,7 +547,7 @@ func (c *comparer) findBaseline(runs []analysis.CompareRun) (int, error) {
 
 // readGroups returns the group of each query, "" where the file has none.
 func (c *comparer) readGroups(queries []string) ([]string, error) {
-	f, err := os.Open(c.groups)
+	f, err := irfile.Decompress(c.groups)
 	if err != nil {
 		return nil, err
 	}

@@ -116,6 +116,9 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 		}
 		return "", nil, e.usage("xlrun eval wants a file of judgments and at least one run, got only %s", args[0])
 	}
+	if err := noneEmpty(args); err != nil {
+		return "", nil, e.refuse(err)
+	}
 	more, measures, err := filesAndMeasures("eval", args[2:])
 	if err != nil {
 		return "", nil, e.refuse(err)
@@ -238,8 +241,7 @@ func (e *evalCommand) parseMeasures() int {
 		if err != nil {
 			return e.usage("%v", err)
 		}
-		_, isFamily := trecFamily(text)
-		whole := isFamily || slices.Contains(nicknames, text)
+		whole := isSet(text)
 		e.wholesale = e.wholesale && whole
 		for _, m := range ms {
 			if f, _ := trecPlace(m.TrecName()); whole && special[f] {
@@ -325,6 +327,12 @@ var trecFamilies = strings.Fields(`runid num_q num_ret num_rel num_rel_ret map g
 
 // nicknames are trec_eval's for sets of families.
 var nicknames = []string{"official", "all_trec", "set"}
+
+// isSet tells whether a name stands for several measures, all that there are.
+func isSet(name string) bool {
+	_, family := trecFamily(name)
+	return family || slices.Contains(nicknames, name)
+}
 
 // trecFamily finds a family of trec_eval by its very name.
 func trecFamily(name string) (place int, ok bool) {

@@ -211,6 +211,17 @@ func filesAndMeasures(verb string, args []string) (files, measures []string, err
 	return files, measures, nil
 }
 
+// noneEmpty complains of an argument without a character, which would otherwise
+// pass for no argument.
+func noneEmpty(args []string) error {
+	for i, arg := range args {
+		if strings.TrimSpace(arg) == "" {
+			return wrong("is a variable of the shell not set?", "argument %d is empty", i+1)
+		}
+	}
+	return nil
+}
+
 func helpHint(verb string) string { return fmt.Sprintf("xlrun %s -help lists the options", verb) }
 
 // noFile says why a file cannot be opened.

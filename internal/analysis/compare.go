@@ -35,7 +35,7 @@ type CompareRun struct {
 	Name, File string
 	// Values has one row per measure, with one value per query. A judged query
 	// that the run lacks has a value too, the measure's of nothing found, and
-	// stands in Missing.
+	// stands in Missing, in the order of the queries.
 	Values            [][]float64
 	Missing, Unjudged []string
 	// TieDependent counts the queries whose value depends on the rule for equal
@@ -209,6 +209,7 @@ func (n *Float) UnmarshalJSON(b []byte) error {
 const (
 	NoteFile           = "file"
 	NoteQueriesMissing = "missing queries"
+	NoteNowhere        = "queries in no run"
 	NoteUnjudged       = "unjudged queries"
 	NoteHoles          = "unjudged hits"
 	NoteIdentical      = "identical runs"
@@ -916,6 +917,17 @@ func (in CompareInput) notes() []Note {
 		if n := len(r.Unjudged); n > 0 {
 			add(NoteUnjudged, "%s has %s that nobody judged (%s), left out.", r.Name, queries(n), firstFew(r.Unjudged))
 		}
+	}
+	nowhere := in.Runs[0].Missing
+	for _, r := range in.Runs[1:] {
+		lacks := map[string]bool{}
+		for _, q := range r.Missing {
+			lacks[q] = true
+		}
+		nowhere = slices.DeleteFunc(slices.Clone(nowhere), func(q string) bool { return !lacks[q] })
+	}
+	if n := len(nowhere); n > 0 {
+		add(NoteNowhere, "every run lacks %s of %s judged (%s): there the differences are 0, which makes the mean of all smaller. If the runs were not made for these queries, take them out of the judgments.", queries(n), thousands(len(in.Queries)), firstFew(nowhere))
 	}
 	for i, a := range in.Runs {
 		for _, b := range in.Runs[:i] {

@@ -378,6 +378,27 @@ func TestCompareWithoutSpread(t *testing.T) {
 	}
 }
 
+// A query that no run has makes every difference smaller, which is said.
+func TestCompareQueriesInNoRun(t *testing.T) {
+	in := compareInput([]float64{.1, .2, 0, 0}, []float64{.3, .2, 0, 0}, []float64{0, .2, 0, 0})
+	in.Runs[0].Missing, in.Runs[1].Missing, in.Runs[2].Missing = in.Queries[2:], in.Queries[2:], []string{in.Queries[0], in.Queries[3]}
+	var got []string
+	for _, n := range mustCompare(t, in, compareOptions()).Notes {
+		if n.Code == NoteNowhere {
+			got = append(got, n.Text)
+		}
+	}
+	if want := "every run lacks 1 query of 4 judged (" + in.Queries[3] + "): "; len(got) != 1 || !strings.HasPrefix(got[0], want) {
+		t.Errorf("got %q, want one that begins with %q", got, want)
+	}
+	in.Runs[1].Missing = nil
+	for _, n := range mustCompare(t, in, compareOptions()).Notes {
+		if n.Code == NoteNowhere {
+			t.Errorf("some run has every query: %s", n.Text)
+		}
+	}
+}
+
 func TestCompareRefuses(t *testing.T) {
 	two := func() CompareInput { return compareInput([]float64{.1, .2}, []float64{.2, .3}) }
 	for _, c := range []struct {

@@ -507,6 +507,14 @@ func (u *UI) id(s string) string {
 	return u.show(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(string(Visible([]byte(s)))))
 }
 
+// file shows the name of a file, or what - stands for.
+func (u *UI) file(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return u.id(name)
+}
+
 // Looks reports whether somebody looks at standard output.
 func (u *UI) Looks() bool { return u.out.tty }
 
@@ -524,11 +532,11 @@ func (u *UI) EvaluationText(e *Evaluation) string {
 
 func (u *UI) evaluation(p painter, e *Evaluation) string {
 	var b strings.Builder
-	b.WriteString(p.wrap(fmt.Sprintf("%s: %s, %s, %s relevant", p.in(u.id(e.Qrels.File), bold), count(e.Qrels.Queries, "query"), count(e.Qrels.Judgments, "judgment"), thousands(e.Qrels.Relevant)), 0, 2) + "\n")
+	b.WriteString(p.wrap(fmt.Sprintf("%s: %s, %s, %s relevant", p.in(u.file(e.Qrels.File), bold), count(e.Qrels.Queries, "query"), count(e.Qrels.Judgments, "judgment"), thousands(e.Qrels.Relevant)), 0, 2) + "\n")
 	names := shortNames(e.Runs)
 	for i := range e.Runs {
 		r := &e.Runs[i]
-		line := p.in(u.id(r.File), bold) + ": "
+		line := p.in(u.file(r.File), bold) + ": "
 		if r.Tag != "" && r.Tag != names[i] {
 			line += u.id(r.Tag) + ", "
 		}
