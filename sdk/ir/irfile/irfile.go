@@ -179,8 +179,14 @@ func detect(head []byte) (format, error) {
 	if bytes.HasPrefix(head, []byte("PAR1")) {
 		return parquetFile, nil
 	}
-	for _, c := range []struct{ magic, name string }{{"BZh", "bzip2"}, {"\xfd7zXZ", "xz"}, {"PK\x03\x04", "zip"}} {
-		if bytes.HasPrefix(head, []byte(c.magic)) && !isText(head) {
+	if isGzip(head) || isZstd(head) {
+		return 0, errors.New("the file is packed twice; unpack it once")
+	}
+	for _, c := range []struct {
+		at          int
+		magic, name string
+	}{{0, "BZh", "bzip2"}, {0, "\xfd7zXZ", "xz"}, {0, "PK\x03\x04", "zip"}, {257, "ustar", "tar"}} {
+		if len(head) > c.at && bytes.HasPrefix(head[c.at:], []byte(c.magic)) && !isText(head) {
 			return 0, fmt.Errorf("%s is not read; unpack it, or pack it with gzip or zstd", c.name)
 		}
 	}
@@ -197,6 +203,9 @@ func detect(head []byte) (format, error) {
 	line, _, _ := bytes.Cut(head, []byte("\n"))
 	if _, ok, _ := header(string(line)); ok {
 		return tsv, nil
+	}
+	if _, ok, _ := header(strings.NewReplacer(",", "\t", `"`, "").Replace(string(line))); ok {
+		return 0, errors.New("the columns are separated by commas, or in quotation marks; separate them by tabs, without quotation marks")
 	}
 	return trec, nil
 }
@@ -253,7 +262,7 @@ func (in *input) open() (io.ReadCloser, error) {
 			// Close repeats what Read has said.
 			out.Reader, out.close = &members{z, br}, func() error { z.Close(); return nil } //nolint:errcheck,gosec // see above
 		}
-	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}) || len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18}):
+	case isZstd(magic):
 		out.packing = "zstd"
 		var z *zstd.Decoder
 		if z, err = zstd.NewReader(br, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20)); err == nil {
@@ -267,6 +276,11 @@ func (in *input) open() (io.ReadCloser, error) {
 }
 
 func isGzip(b []byte) bool { return len(b) >= 2 && b[0] == 0x1f && b[1] == 0x8b }
+
+// isZstd tells the beginning of a frame of zstd, or of one that is to be skipped.
+func isZstd(b []byte) bool {
+	return bytes.HasPrefix(b, []byte{0x28, 0xb5, 0x2f, 0xfd}) || len(b) >= 4 && b[0]&0xf0 == 0x50 && bytes.Equal(b[1:4], []byte{0x2a, 0x4d, 0x18})
+}
 
 // members reads the members of a gzip file. It tells the next one from
 // something else, however short, which package gzip takes for a member that is
