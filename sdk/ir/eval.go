@@ -256,7 +256,7 @@ func (e *Evaluator) ties(hits []entry) (t ties) {
 
 // compare evaluates hits in the other tie modes and fills res.Dependent. Levels
 // of recall are rounded as in e's mode throughout. Where the exact mean over
-// orders is out of reach, a measure counts as dependent.
+// orders would take long, a measure counts as dependent.
 func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *QueryResult, t ties) {
 	for mode := range Ties(len(tiesNames)) {
 		switch {
@@ -280,6 +280,7 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		}
 		v := viewPool.Get().(*view)
 		v.reset(q, l, e)
+		v.maxWork, v.maxOrders = maxWork/fraction, maxOrders/fraction
 		texts := e.texts(l)
 		same := agreement(&s.list, l)
 		for i := range e.Measures {

@@ -15,10 +15,12 @@ import (
 // an exact mean would take too long, there is an error.
 
 // maxWork bounds the steps that one exact mean may take, and maxOrders the
-// orders that may be tried one by one.
+// orders that may be tried one by one. Where it is only asked whether a value
+// depends on the order, a fraction of either must do.
 const (
 	maxWork   = 50_000_000
 	maxOrders = 50_000
+	fraction  = 50
 )
 
 // class is what measures can tell of a document.
@@ -441,7 +443,7 @@ func above(s *segment, relevant, marked int, f func(n int) float64) (float64, er
 		}
 		return float64(float64(relevant)*sum) / float64(marked+1), nil
 	}
-	if int(s.seen)*(marked+1) > maxWork {
+	if int(s.seen)*(marked+1) > v.maxWork {
 		return 0, errWork
 	}
 	sum := 0.0
@@ -519,7 +521,7 @@ func expectInfAP(v *view, m *Measure) (float64, error) {
 		r, x, u := s.relevant(m.rel), s.count(0, m.rel), s.count(-maxParameter, 0)
 		if r > 0 {
 			judged := r - 1 + x
-			if int(s.seen)*(judged+1) > maxWork {
+			if int(s.seen)*(judged+1) > v.maxWork {
 				return 0, errWork
 			}
 			perJudged, perRest := 0.0, 0.0
@@ -553,7 +555,7 @@ func expectInfAP(v *view, m *Measure) (float64, error) {
 func expectERR(v *view, m *Measure) (float64, error) {
 	sum, reached := 0.0, 1.0
 	for _, s := range v.segments(m) {
-		if int(s.size)*(len(s.places)+1) > maxWork {
+		if int(s.size)*(len(s.places)+1) > v.maxWork {
 			return 0, errWork
 		}
 		pass := make([]float64, s.size+1)
@@ -602,7 +604,7 @@ func expectAccuracy(v *view, m *Measure) (float64, error) {
 		if seen == 0 {
 			break
 		}
-		if seen*(r+1) > maxWork {
+		if seen*(r+1) > v.maxWork {
 			return 0, errWork
 		}
 		d := draw(n, r)
@@ -651,7 +653,7 @@ func expectCompat(v *view, m *Measure) (float64, error) {
 			}
 			done[p.grade] = true
 			r := s.count(p.grade, p.grade+1)
-			if (r+1)*depth > maxWork {
+			if (r+1)*depth > v.maxWork {
 				return 0, errWork
 			}
 			first := next[p.grade]
@@ -711,14 +713,14 @@ func (v *view) level(m *Measure, need int) (float64, error) {
 			}
 		}
 		steps += int(s.size) * p.r
-		if len(reach) > maxWork/64 {
+		if len(reach) > v.maxWork/64 {
 			return 0, errWork
 		}
 		parts = append(parts, p)
 	}
 	slices.Sort(reach)
 	reach = slices.Compact(reach)
-	if len(reach)*steps > maxWork {
+	if len(reach)*steps > v.maxWork {
 		return 0, errWork
 	}
 	mean, below := 0.0, 0.0
@@ -971,7 +973,7 @@ func linear(value func(*view, *Measure) float64) expectation {
 		for _, b := range l.blocks {
 			work += int(b.size) * (len(l.places) + int(b.size))
 		}
-		if work > maxWork {
+		if work > v.maxWork {
 			return 0, errWork
 		}
 		still := func(int, []int32) {}
@@ -1017,8 +1019,8 @@ func expectByOrders(value func(*view, *Measure) float64) expectation {
 				}
 				orders *= float64(i+1) / float64(same)
 			}
-			if orders > maxOrders+0.5 {
-				return 0, fmt.Errorf("the exact mean over the orders of equal scores would take more than %d orders", maxOrders)
+			if orders > float64(v.maxOrders)+0.5 {
+				return 0, fmt.Errorf("the exact mean over the orders of equal scores would take more than %d orders", v.maxOrders)
 			}
 		}
 		sum, n := 0.0, 0
@@ -1146,7 +1148,7 @@ func expectG(v *view, m *Measure) (float64, error) {
 			}
 			others := append(slices.Clone(xs[:i]), xs[i+1:]...)
 			work += (len(others) + 1) * (all + 1) * (len(others) + int(s.seen))
-			if work > maxWork {
+			if work > v.maxWork {
 				return 0, errWork
 			}
 			// above[w][t]: chance that w of the others sum to t.

@@ -16,6 +16,8 @@ type view struct {
 	v9        bool // levels of recall round as in trec_eval 9
 	documents int  // in the collection
 
+	maxWork, maxOrders int // of an exact mean over orders
+
 	judged   list // l without documents that have no grade or a negative one
 	hasJudge bool
 	layers   []layer
@@ -30,6 +32,7 @@ func (v *view) reset(q *judgedQuery, l *list, e *Evaluator) {
 	v.q, v.l = q, l
 	v.v9 = e.Ties == Trec9
 	v.documents = e.Documents
+	v.maxWork, v.maxOrders = maxWork, maxOrders
 	v.forget()
 }
 

@@ -222,7 +222,16 @@ type input struct {
 
 func newInput(path string) (*input, error) {
 	if path == "-" {
-		s := &spool{r: os.Stdin, max: spoolMemory}
+		stdin := os.Stdin
+		if st, err := stdin.Stat(); err == nil && st.Mode().IsRegular() {
+			if at, err := stdin.Seek(0, io.SeekCurrent); err == nil {
+				size := max(0, st.Size()-at)
+				return &input{size: size, raw: func() (io.ReadCloser, error) {
+					return io.NopCloser(io.NewSectionReader(stdin, at, size)), nil
+				}}, nil
+			}
+		}
+		s := &spool{r: stdin, max: spoolMemory}
 		return &input{raw: s.open}, nil
 	}
 	st, err := os.Stat(path)

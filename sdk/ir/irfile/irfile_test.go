@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -394,6 +395,33 @@ func TestMissingRank(t *testing.T) {
 		_, findings, err := LoadRun(put(t, "file", data))
 		if err != nil || len(findings) != 1 || findings[0].Kind != "bad-rank" || findings[0].Count != 1 {
 			t.Errorf("%s: want the finding bad-rank, got %v, %v", name, findings, err)
+		}
+	}
+}
+
+// A file as standard input is read where it lies, from where it stands.
+func TestFileAsStandardInput(t *testing.T) {
+	f, err := os.Open(put(t, "file", []byte("first\nq Q0 d 1 2 t\n")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close() //nolint:errcheck // nothing was written
+	if _, err := f.Seek(6, io.SeekStart); err != nil {
+		t.Fatal(err)
+	}
+	stdin := os.Stdin
+	defer func() { os.Stdin = stdin }()
+	os.Stdin = f
+	src, err := Open("-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if src.Size != 13 {
+		t.Errorf("want the size 13, got %d", src.Size)
+	}
+	for range 2 {
+		if run, _, err := src.Run(); err != nil || len(run.Rankings["q"]) != 1 {
+			t.Errorf("got %v, %v", run, err)
 		}
 	}
 }
