@@ -16,7 +16,7 @@ func BenchmarkMeasures(b *testing.B) {
 	}
 	rng := rand.New(rand.NewPCG(6, 7))
 	judgments := Judgments{}
-	var plain, tied []entry
+	var plain, tied, alike []entry
 	for i := range 1000 {
 		x := entry{doc: DocID("doc" + strconv.Itoa(i)), score: -float64(i), grade: unjudged}
 		if rng.IntN(20) == 0 {
@@ -26,19 +26,21 @@ func BenchmarkMeasures(b *testing.B) {
 		plain = append(plain, x)
 		x.score = -float64(i / 5)
 		tied = append(tied, x)
+		x.score = 0
+		alike = append(alike, x)
 	}
 	for i := range 50 {
 		judgments[DocID("other"+strconv.Itoa(i))] = rng.IntN(4)
 	}
-	q, err := prepare(judgments)
-	if err != nil {
+	q := &judgedQuery{}
+	if err := q.set(judgments); err != nil {
 		b.Fatal(err)
 	}
 	for _, c := range []struct {
 		name string
 		hits []entry
 		ties Ties
-	}{{"plain", plain, Trec10}, {"tied", tied, Trec10}, {"expected", tied, Expected}} {
+	}{{"plain", plain, Trec10}, {"tied", tied, Trec10}, {"alike", alike, Trec10}, {"expected", tied, Expected}} {
 		b.Run(c.name, func(b *testing.B) {
 			e := &Evaluator{Measures: ms, Ties: c.ties}
 			s := &scratch{}

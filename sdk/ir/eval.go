@@ -87,7 +87,8 @@ func (e *Evaluator) Query(judgments Judgments, ranking Ranking) (QueryResult, er
 		s.hits = append(s.hits, x)
 	}
 	res := QueryResult{Values: make([]float64, len(e.Measures))}
-	return res, e.evaluate(&s.judged, s.hits, s, &res)
+	err := e.evaluate(&s.judged, s.hits, s, &res)
+	return res, err
 }
 
 // check refuses what no ranking could be evaluated with.
@@ -120,22 +121,12 @@ const unjudged = math.MinInt32
 
 // judgedQuery is what measures need of the judgments of one query.
 type judgedQuery struct {
-	grades map[DocID]int32 // of every judged document; nil where the caller looks grades up itself
-	ideal  []int32         // the grades from 1, descending
-	zeros  int             // how many documents have the grade 0
-	others int             // and how many a negative one
+	ideal  []int32 // the grades from 1, descending
+	zeros  int     // how many documents have the grade 0
+	others int     // and how many a negative one
 }
 
-// prepare prepares the judgments of a query for any number of rankings.
-func prepare(judgments Judgments) (*judgedQuery, error) {
-	q := &judgedQuery{grades: make(map[DocID]int32, len(judgments))}
-	for doc, grade := range judgments {
-		q.grades[doc] = int32(grade)
-	}
-	return q, q.set(judgments)
-}
-
-// set fills everything but grades.
+// set fills q, for any number of rankings.
 func (q *judgedQuery) set(judgments Judgments) error {
 	q.ideal, q.zeros, q.others = q.ideal[:0], 0, 0
 	for doc, grade := range judgments {

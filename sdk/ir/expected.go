@@ -432,7 +432,7 @@ func (d *drawn) next() {
 // above sums f over the relevant documents that count in a segment: f is given
 // how many of its marked documents are above a relevant one, and others are
 // neither.
-func above(s *segment, relevant, marked int, f func(n int) float64) (float64, error) {
+func (v *view) above(s *segment, relevant, marked int, f func(n int) float64) (float64, error) {
 	if relevant == 0 {
 		return 0, nil
 	}
@@ -466,7 +466,7 @@ func expectBpref(v *view, m *Measure) (float64, error) {
 	sum, worse := 0.0, 0
 	for _, s := range v.segments(m) {
 		marked := s.count(0, m.rel)
-		x, err := above(&s, s.relevant(m.rel), marked, func(n int) float64 { return preference(worse+n, relevant, nonrelevant) })
+		x, err := v.above(&s, s.relevant(m.rel), marked, func(n int) float64 { return preference(worse+n, relevant, nonrelevant) })
 		if err != nil {
 			return 0, err
 		}
@@ -492,7 +492,7 @@ func expectBinG(v *view, m *Measure) (float64, error) {
 			continue
 		}
 		worse := int(s.first) - 1 - found
-		x, err := above(&s, r, int(s.size)-r, func(n int) float64 {
+		x, err := v.above(&s, r, int(s.size)-r, func(n int) float64 {
 			if worse+n+2 >= len(log) { // below what counts
 				return 0
 			}
