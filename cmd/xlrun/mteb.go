@@ -10,6 +10,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,13 +80,23 @@ func (a *app) importMTEB(dir string, o importOptions) int {
 	for _, s := range archive.Skipped {
 		a.ui.Warning(fmt.Sprintf("%s is passed over: %s", s.File, s.Why))
 	}
+	noNumbers, first := 0, ""
+	for _, r := range archive.Results {
+		if r.NoNumbers > 0 && noNumbers == 0 {
+			first = r.File
+		}
+		noNumbers += r.NoNumbers
+	}
+	if noNumbers > 0 {
+		a.ui.Warning(fmt.Sprintf("values that are no numbers (NaN or Infinity) are left out: %d, the first in %s", noNumbers, first))
+	}
 	rows, unnamed := scoreRows(archive)
 	if len(rows) == 0 && len(archive.Predictions) == 0 {
 		a.ui.Error(fmt.Errorf("there are no results of MTEB below %s", dir), "they lie as results/MODEL/REVISION/TASK.json")
 		return exitUsage
 	}
 	if o.out != "" {
-		if err := a.writeImport(dir, o.out, archive, rows); err != nil {
+		if err := a.writeImport(o.out, archive, rows); err != nil {
 			a.ui.Error(err)
 			return exitFailed
 		}
@@ -165,7 +176,7 @@ func scoreRows(archive *mteb.Archive) (rows []results.Score, unnamed int) {
 }
 
 // writeImport writes scores and runs.
-func (a *app) writeImport(dir, out string, archive *mteb.Archive, rows []results.Score) error {
+func (a *app) writeImport(out string, archive *mteb.Archive, rows []results.Score) error {
 	if len(rows) > 0 {
 		b, err := results.EncodeScores(rows)
 		if err != nil {
@@ -175,11 +186,23 @@ func (a *app) writeImport(dir, out string, archive *mteb.Archive, rows []results
 			return err
 		}
 	}
+	// A folder for each revision where the directory has several of a model.
+	revisions := map[string]string{}
+	several := map[string]bool{}
 	for _, name := range archive.Predictions {
-		all, err := mteb.ReadPredictions(dir, name)
+		model, revision := archive.Model(name)
+		if before, ok := revisions[model]; ok && before != revision {
+			several[model] = true
+		}
+		revisions[model] = revision
+	}
+	written := map[string]string{}
+	for _, name := range archive.Predictions {
+		all, err := archive.ReadPredictions(name)
 		if err != nil {
 			return err
 		}
+		model, _ := archive.Model(name)
 		for _, p := range all {
 			b, err := p.TREC()
 			if err != nil {
@@ -189,7 +212,16 @@ func (a *app) writeImport(dir, out string, archive *mteb.Archive, rows []results
 			if p.Split != "test" {
 				parts = append(parts, plainName(p.Split))
 			}
-			if err := writeFile(filepath.Join(out, "runs", plainName(p.Model), strings.Join(parts, ".")+".trec"), b); err != nil {
+			folder := plainName(p.Model)
+			if several[model] {
+				folder = filepath.Join(folder, plainName(p.Revision))
+			}
+			to := filepath.Join(out, "runs", folder, strings.Join(parts, ".")+".trec")
+			if before, ok := written[to]; ok {
+				return fmt.Errorf("%s and %s would both become %s; import them from directories of their own, into different outputs", before, name, to)
+			}
+			written[to] = name
+			if err := writeFile(to, b); err != nil {
 				return err
 			}
 		}
@@ -322,7 +354,7 @@ MTEB's files hold means only and say nothing of pools: records.parquet has all.`
 			if filepath.Ext(dir) == ".hcl" {
 				dir = filepath.Join(".xlrun", strings.TrimSuffix(filepath.Base(dir), ".hcl"), "latest")
 			}
-			n, left, err := exportMTEB(dir, out)
+			n, left, err := a.exportMTEB(dir, out)
 			if err != nil {
 				return a.shown(err, args[1])
 			}
@@ -337,7 +369,7 @@ MTEB's files hold means only and say nothing of pools: records.parquet has all.`
 
 // exportMTEB writes what a directory of results holds and returns the number of
 // files and what was left out.
-func exportMTEB(dir, out string) (files int, left []string, err error) {
+func (a *app) exportMTEB(dir, out string) (files int, left []string, err error) {
 	sum, err := readSummary(filepath.Join(dir, "summary.json"))
 	if err != nil {
 		return 0, nil, err
@@ -365,7 +397,10 @@ func exportMTEB(dir, out string) (files int, left []string, err error) {
 		}
 	}
 	digest := cas.Sum(b)
-	all := mtebResults(rows, main, "xlrun:"+string(digest))
+	all, chosen := mtebResults(rows, main, "xlrun:"+string(digest))
+	for _, c := range slices.Sorted(maps.Keys(chosen)) {
+		a.ui.Warning("the main_score of retrieval " + c + ", as no analysis of it names a measure that is here, and nDCG@10 is not here")
+	}
 	for _, r := range all {
 		dir := filepath.Join(out, plainName(r.Model), digest.Hex()[:12])
 		meta, err := json.MarshalIndent(map[string]any{"name": r.Model, "revision": digest.Hex()[:12]}, "", "  ")
@@ -386,9 +421,10 @@ func exportMTEB(dir, out string) (files int, left []string, err error) {
 	return len(all), left, nil
 }
 
-// mtebResults groups scores by system and retrieval.
-func mtebResults(rows []results.Score, main map[string]string, revision string) []mteb.Result {
-	var out []mteb.Result
+// mtebResults groups scores by system and retrieval. main has the measure of
+// main_score by retrieval; chosen says where another had to be taken.
+func mtebResults(rows []results.Score, main map[string]string, revision string) (out []mteb.Result, chosen map[string]bool) {
+	chosen = map[string]bool{}
 	at := map[[2]string]int{}
 	for _, r := range rows {
 		k := [2]string{r.Model, r.Task}
@@ -410,12 +446,19 @@ func mtebResults(rows []results.Score, main map[string]string, revision string) 
 	for i := range out {
 		for j := range out[i].Entries {
 			e := &out[i].Entries[j]
-			want := main[out[i].Task]
-			k := slices.IndexFunc(e.Scores, func(s mteb.Score) bool { return s.Measure == want })
-			e.Scores = append(e.Scores, mteb.Score{Key: "main_score", Measure: "main_score", Value: e.Scores[max(0, k)].Value})
+			k := 0
+			for _, want := range []string{main[out[i].Task], "nDCG@10", e.Scores[0].Measure} {
+				if k = slices.IndexFunc(e.Scores, func(s mteb.Score) bool { return s.Measure == want }); k >= 0 {
+					break
+				}
+			}
+			if got := e.Scores[k].Measure; got != cmp.Or(main[out[i].Task], "nDCG@10") {
+				chosen[out[i].Task+": "+got] = true
+			}
+			e.Scores = append(e.Scores, mteb.Score{Key: "main_score", Measure: "main_score", Value: e.Scores[k].Value})
 		}
 	}
-	return out
+	return out, chosen
 }
 
 // withScript writes a language as MTEB does: "deu-Latn".

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -19,10 +20,12 @@ func (u *UI) Comparison(c *analysis.Comparison) {
 	u.write(&u.out, u.comparison(u.paint(&u.out), c))
 }
 
-// ComparisonText is what Comparison prints, for a file.
+// ComparisonText is what Comparison prints, for a file, which has room for all
+// columns unless names are very long.
 func (u *UI) ComparisonText(c *analysis.Comparison) string {
+	const room = 160
 	p := u.paint(&u.out)
-	p.colour = false
+	p.colour, p.width = false, max(p.width, room)
 	return u.comparison(p, c)
 }
 
@@ -129,7 +132,7 @@ func (u *UI) comparePairs(b *strings.Builder, p painter, m *analysis.ComparedMea
 		}
 		rows = append(rows, row{u.versus(x.A, x.B), u.score(x.Mean), u.between(x.Low, x.High), pValue(x.P), pValue(x.Adjusted), pValue(x.Permutation), mark, u.effect(x.G), fmt.Sprintf("%d/%d/%d", x.Wins, x.Ties, x.Losses)})
 	}
-	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 7, 8}, 5, 3, 8, 7, 2))
+	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 5, 7, 8}, 5, 3, 8, 7, 2)
 	if n := len(m.Pairs) - mostPairs; n > 0 {
 		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more: -format csv has them all\n")
 	}
@@ -154,7 +157,24 @@ func (u *UI) compareGroups(b *strings.Builder, p painter, m *analysis.ComparedMe
 		add("mean over groups", g.Over)
 		rows[len(rows)-1][1] = ""
 	}
-	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 7}, 4, 7, 1, 3))
+	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 5, 7}, 4, 7, 1, 3)
+}
+
+// narrowTable writes a table and names the columns that were dropped because
+// the terminal is too narrow.
+func (u *UI) narrowTable(b *strings.Builder, p painter, rows []row, rightAligned []int, drop ...int) {
+	lines := p.table(2, rows, rightAligned, drop...)
+	u.writeTable(b, p, lines)
+	var gone []string
+	shown := "  " + lines[0] + "  "
+	for i, name := range rows[0] {
+		if slices.Contains(drop, i) && !strings.Contains(shown, "  "+name+"  ") {
+			gone = append(gone, name)
+		}
+	}
+	if len(gone) > 0 {
+		b.WriteString(p.wrap(p.in(p.sym.ellipsis+" left out at this width: "+strings.Join(gone, ", "), faint), 2, 2) + "\n")
+	}
 }
 
 // compareOverGroups has a row for each pair where a table for each would be
@@ -181,7 +201,7 @@ func (u *UI) compareOverGroups(b *strings.Builder, p painter, m *analysis.Compar
 		}
 		rows = append(rows, row{u.versus(g.A, g.B), u.score(g.Over.Mean), u.between(g.Over.Low, g.Over.High), pValue(g.Over.P), pValue(g.Over.Adjusted), mark, fmt.Sprintf("%d/%d/%d", better, len(g.Groups)-better-worse, worse)})
 	}
-	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 6}, 3, 2))
+	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 6}, 3, 2)
 	if n := len(m.ByGroup) - mostPairs; n > 0 {
 		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more\n")
 	}
@@ -196,7 +216,7 @@ func (u *UI) compareAgreement(b *strings.Builder, p painter, a *analysis.Agreeme
 		}
 		rows = append(rows, row{u.show(x.A) + ", " + u.show(x.B), u.short(x.RBO, 3), u.short(x.RBOMin, 3), u.short(x.TauB, 3), u.short(x.TauAP, 3), u.short(x.Shared, 1), thousands(x.Queries)})
 	}
-	u.writeTable(b, p, p.table(2, rows, []int{1, 2, 3, 4, 5, 6}, 2, 5, 6))
+	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 5, 6}, 2, 5, 6)
 	if n := len(a.Rankings) - mostPairs; n > 0 {
 		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more: -format json has them all\n")
 	}

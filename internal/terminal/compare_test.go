@@ -69,6 +69,9 @@ func TestComparisonGolden(t *testing.T) {
 		if u := testUI(s, c.tty, Options{}, c.env...); strings.Contains(u.ComparisonText(testComparison(t, -1)), "\x1b") {
 			t.Errorf("%s: a file has colours", c.name)
 		}
+		if u := testUI(s, c.tty, Options{}, c.env...); strings.Contains(u.ComparisonText(testComparison(t, -1)), "left out at this width") {
+			t.Errorf("%s: a file lacks columns", c.name)
+		}
 	}
 }
 
