@@ -10,6 +10,7 @@
 package mteb
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +38,9 @@ type Result struct {
 	DatasetRevision string
 	Version         string // of mteb; "" where the file does not say
 	Entries         []Entry
+	// NoNumbers counts values that Python wrote as NaN or Infinity, which are
+	// left out. A correlation with constant scores is one.
+	NoNumbers int
 }
 
 // Entry is the scores of one subset and split.
@@ -60,8 +64,8 @@ type Score struct {
 
 // Predictions are rankings of one model on one subset: query → document → score.
 type Predictions struct {
-	File, Model, Task, Subset, Split string
-	Queries                          map[string]map[string]float64
+	File, Model, Revision, Task, Subset, Split string
+	Queries                                    map[string]map[string]float64
 }
 
 // Archive is what a directory holds.
@@ -69,6 +73,9 @@ type Archive struct {
 	Results     []Result // by file name
 	Predictions []string // files, relative to the directory, to be read by ReadPredictions
 	Skipped     []Skipped
+
+	dir   string
+	names map[string]modelMeta // by folder
 }
 
 // Skipped is a file that is no result.
@@ -120,8 +127,7 @@ func Load(dir string) (*Archive, error) {
 	if _, err := os.Stat(dir); err != nil {
 		return nil, fmt.Errorf("read results: %w", err)
 	}
-	out := &Archive{}
-	names := map[string]modelMeta{}
+	out := &Archive{dir: dir, names: map[string]modelMeta{}}
 	var files []string
 	err := fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
 		switch {
@@ -136,7 +142,7 @@ func Load(dir string) (*Archive, error) {
 			}
 			var m modelMeta
 			if json.Unmarshal(b, &m) == nil {
-				names[path.Dir(name)] = m
+				out.names[path.Dir(name)] = m
 			}
 			return nil
 		}
@@ -147,10 +153,6 @@ func Load(dir string) (*Archive, error) {
 		return nil, fmt.Errorf("read results: %w", err)
 	}
 	sort.Strings(files)
-	root := filepath.Base(filepath.Clean(dir))
-	if abs, err := filepath.Abs(dir); err == nil {
-		root = filepath.Base(abs)
-	}
 	for _, name := range files {
 		full := filepath.Join(dir, filepath.FromSlash(name))
 		info, err := os.Stat(full)
@@ -175,7 +177,7 @@ func Load(dir string) (*Archive, error) {
 			continue
 		}
 		r.File = name
-		r.place(root, names)
+		out.place(r)
 		out.Results = append(out.Results, *r)
 	}
 	return out, nil
@@ -188,18 +190,15 @@ type modelMeta struct {
 
 var revisionRE = regexp.MustCompile(`^([0-9a-f]{7,40}|no_revision_available|external)$`)
 
-// place reads model and revision from where a file lies.
-func (r *Result) place(root string, names map[string]modelMeta) {
+// place reads model and revision from where a result lies.
+func (a *Archive) place(r *Result) {
 	dir, base := path.Split(r.File)
-	dir = path.Clean(dir)
 	stem := strings.TrimSuffix(base, ".json")
 	// LANGUAGE/TASK_SYSTEM.json
 	if system, ok := strings.CutPrefix(stem, r.Task+"_"); ok && system != "" {
 		r.Model = system
-		lang := path.Base(dir)
-		if dir == "." {
-			lang = root
-		}
+		folders := a.folders(path.Clean(dir))
+		lang := folders[len(folders)-1]
 		if _, err := collection.ParseLanguage(lang); err == nil {
 			for i := range r.Entries {
 				if e := &r.Entries[i]; e.Subset == "default" && len(e.Languages) == 0 {
@@ -209,30 +208,46 @@ func (r *Result) place(root string, names map[string]modelMeta) {
 		}
 		return
 	}
-	if m, ok := names[dir]; ok && m.Name != "" {
-		r.Model, r.Revision = m.Name, m.Revision
-		return
+	r.Model, r.Revision = a.Model(r.File)
+}
+
+// folders are the names of the directory and of the folders below it down to
+// dir.
+func (a *Archive) folders(dir string) []string {
+	root := filepath.Base(filepath.Clean(a.dir))
+	if abs, err := filepath.Abs(a.dir); err == nil {
+		root = filepath.Base(abs)
 	}
-	parts := strings.Split(dir, "/")
 	if dir == "." {
-		parts = nil
+		return []string{root}
 	}
-	parts = append([]string{root}, parts...)
-	last := parts[len(parts)-1]
-	if len(parts) > 1 && (len(parts) > 2 || revisionRE.MatchString(last)) {
-		r.Revision, last = last, parts[len(parts)-2]
+	return append([]string{root}, strings.Split(dir, "/")...)
+}
+
+// Model returns the model that a file is about, and its revision, by the folder
+// in which it lies.
+func (a *Archive) Model(file string) (model, revision string) {
+	dir := path.Dir(file)
+	if m, ok := a.names[dir]; ok && m.Name != "" {
+		return clean(m.Name), clean(m.Revision)
 	}
-	r.Model = strings.Replace(last, "__", "/", 1)
+	parts := a.folders(dir)
+	model = parts[len(parts)-1]
+	if len(parts) > 1 && (len(parts) > 2 || revisionRE.MatchString(model)) {
+		model, revision = parts[len(parts)-2], model
+	}
+	return strings.Replace(model, "__", "/", 1), revision
 }
 
 // Parse reads one result file, of MTEB's present layout ("scores") or of that
 // before version 1.11 (splits at the top). File, Model and Revision stay empty.
 func Parse(b []byte) (*Result, error) {
+	r := &Result{}
+	b, r.NoNumbers = withNull(b)
 	var top map[string]json.RawMessage
 	if err := json.Unmarshal(b, &top); err != nil {
 		return nil, fmt.Errorf("not an object of JSON: %w", err)
 	}
-	r := &Result{}
 	text := func(key string) string {
 		var s *string
 		_ = json.Unmarshal(top[key], &s) // null and absent are the same
@@ -283,6 +298,35 @@ func Parse(b []byte) (*Result, error) {
 		return nil, errors.New("no scores")
 	}
 	return r, nil
+}
+
+// withNull returns JSON as Python writes it, where NaN and Infinity stand bare,
+// with null for each of these, and their number.
+func withNull(b []byte) (out []byte, n int) {
+	quoted := false
+	last := 0
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == 'N' || c == 'I' || c == '-'):
+			for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
+				if strings.HasPrefix(string(b[i:min(len(b), i+len(word))]), word) {
+					out = append(append(out, b[last:i]...), "null"...)
+					last = i + len(word)
+					i = last - 1
+					n++
+					break
+				}
+			}
+		}
+	}
+	if n == 0 {
+		return b, 0
+	}
+	return append(out, b[last:]...), n
 }
 
 // parseOld reads splits at the top: {"test": {"ndcg_at_10": …}} or, with
@@ -362,8 +406,8 @@ func clean(s string) string {
 // ReadPredictions reads a file of rankings. MTEB writes {subset: {split: {query:
 // {document: score}}}} beside "mteb_model_meta" into TASK_predictions.json, and
 // before version 2 {query: {document: score}} into TASK_SUBSET_predictions.json.
-func ReadPredictions(dir, name string) ([]Predictions, error) {
-	b, err := os.ReadFile(filepath.Join(dir, filepath.FromSlash(name)))
+func (a *Archive) ReadPredictions(name string) ([]Predictions, error) {
+	b, err := os.ReadFile(filepath.Join(a.dir, filepath.FromSlash(name)))
 	if err != nil {
 		return nil, err
 	}
@@ -371,18 +415,14 @@ func ReadPredictions(dir, name string) ([]Predictions, error) {
 	if err := json.Unmarshal(b, &top); err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
-	root := filepath.Base(filepath.Clean(dir))
 	stem := strings.TrimSuffix(path.Base(name), "_predictions.json")
-	model := path.Base(path.Dir(name))
-	if model == "." {
-		model = root
-	}
+	model, revision := a.Model(name)
 	var meta struct {
 		Name     string `json:"model_name"`
 		Revision string `json:"revision"`
 	}
 	if json.Unmarshal(top["mteb_model_meta"], &meta) == nil && meta.Name != "" {
-		model = clean(meta.Name)
+		model, revision = clean(meta.Name), cmp.Or(clean(meta.Revision), revision)
 	}
 	delete(top, "mteb_model_meta")
 	if flat, err := rankings(top); err == nil {
@@ -390,7 +430,7 @@ func ReadPredictions(dir, name string) ([]Predictions, error) {
 		if !ok {
 			task, subset = stem, "default"
 		}
-		return []Predictions{{File: name, Model: model, Task: task, Subset: subset, Split: "test", Queries: flat}}, nil
+		return []Predictions{{File: name, Model: model, Revision: revision, Task: task, Subset: subset, Split: "test", Queries: flat}}, nil
 	}
 	var out []Predictions
 	for _, subset := range sorted(top) {
@@ -403,7 +443,7 @@ func ReadPredictions(dir, name string) ([]Predictions, error) {
 			if err != nil {
 				return nil, fmt.Errorf("read %s, subset %q: %w", name, subset, err)
 			}
-			out = append(out, Predictions{File: name, Model: model, Task: stem, Subset: clean(subset), Split: clean(split), Queries: q})
+			out = append(out, Predictions{File: name, Model: model, Revision: revision, Task: stem, Subset: clean(subset), Split: clean(split), Queries: q})
 		}
 	}
 	if len(out) == 0 {

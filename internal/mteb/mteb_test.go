@@ -5,6 +5,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -155,7 +156,7 @@ func TestPredictions(t *testing.T) {
 		"m/Bad_deu_predictions.json": `{"q 1": {"d1": 1}}`,
 		"m/Not_predictions.json":     `{"q1": 3}`,
 	})
-	p, err := ReadPredictions(dir, "m/Toy_deu_predictions.json")
+	p, err := (&Archive{dir: dir}).ReadPredictions("m/Toy_deu_predictions.json")
 	if err != nil || len(p) != 1 || p[0].Task != "Toy" || p[0].Subset != "deu" || p[0].Model != "m" {
 		t.Fatalf("%+v, %v", p, err)
 	}
@@ -163,20 +164,20 @@ func TestPredictions(t *testing.T) {
 	if want := "q0 Q0 d9 1 0.001 m\nq1 Q0 d2 1 2 m\nq1 Q0 d3 2 0.5 m\nq1 Q0 d1 3 0.5 m\n"; err != nil || string(b) != want {
 		t.Errorf("%q, %v", b, err)
 	}
-	p, err = ReadPredictions(dir, "m/New_predictions.json")
+	p, err = (&Archive{dir: dir}).ReadPredictions("m/New_predictions.json")
 	if err != nil || len(p) != 2 || p[0].Split != "dev" || p[1].Subset != "isl" || p[1].Model != "org/m x" {
 		t.Fatalf("%+v, %v", p, err)
 	}
 	if b, err := p[1].TREC(); err != nil || string(b) != "q1 Q0 d1 1 1 org/m-x\n" {
 		t.Errorf("%q, %v", b, err)
 	}
-	if p, err = ReadPredictions(dir, "m/Bad_deu_predictions.json"); err != nil {
+	if p, err = (&Archive{dir: dir}).ReadPredictions("m/Bad_deu_predictions.json"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := p[0].TREC(); err == nil {
 		t.Error("an id with a space breaks a TREC run")
 	}
-	if _, err := ReadPredictions(dir, "m/Not_predictions.json"); err == nil {
+	if _, err := (&Archive{dir: dir}).ReadPredictions("m/Not_predictions.json"); err == nil {
 		t.Error("no rankings, no error")
 	}
 }
@@ -238,6 +239,46 @@ func TestWebFAQ(t *testing.T) {
 	} {
 		if got := sum[key] / float64(n[key]); math.Abs(got-want) > 5e-6 {
 			t.Errorf("%s: mean %.5f of %d, want %.5f", key, got, n[key], want)
+		}
+	}
+}
+
+// Python writes NaN and Infinity bare; such values are left out and counted.
+func TestNoNumbers(t *testing.T) {
+	r, err := Parse([]byte(`{"task_name": "NaN \"Infinity", "scores": {"test": [{"hf_subset": "deu", "languages": [], "ndcg_at_10": 0.5,
+		"nauc_map_at_1_max": NaN, "a": -Infinity, "b":Infinity, "c": -1.5}]}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var keys []string
+	for _, s := range r.Entries[0].Scores {
+		keys = append(keys, s.Key)
+	}
+	if r.NoNumbers != 3 || r.Task != `NaN "Infinity` || !slices.Equal(keys, []string{"c", "ndcg_at_10"}) {
+		t.Errorf("got %d values that are no numbers, task %q, keys %v", r.NoNumbers, r.Task, keys)
+	}
+	if _, err := Parse([]byte(`{"task_name": "x", "scores": Nan}`)); err == nil {
+		t.Error("Nan is no number of Python's either")
+	}
+}
+
+// A file of predictions says its model, or its folder does.
+func TestRevisionsOfPredictions(t *testing.T) {
+	dir := put(t, map[string]string{
+		"org__m/abcdef0/T_deu_predictions.json": `{"q": {"d": 1}}`,
+		"org__m/abcdef1/T_deu_predictions.json": `{"q": {"d": 2}}`,
+	})
+	a, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"abcdef0", "abcdef1"} {
+		p, err := a.ReadPredictions(a.Predictions[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if p[0].Model != "org/m" || p[0].Revision != want {
+			t.Errorf("got model %q, revision %q", p[0].Model, p[0].Revision)
 		}
 	}
 }
