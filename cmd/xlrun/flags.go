@@ -68,7 +68,16 @@ func optionError(err error, v *verb, fs *flag.FlagSet) (text, hint string) {
 		if f := fs.Lookup(m[2]); f != nil && (why == "parse error" || why == "value out of range") {
 			why = kindOf(f)
 		}
+		switch { // some name the option or the value themselves
+		case strings.HasPrefix(why, "-"):
+			return why, hint
+		case strings.Contains(why, m[1]):
+			return fmt.Sprintf("-%s: %s", m[2], why), hint
+		}
 		return fmt.Sprintf("-%s: %s, got %s", m[2], why, m[1]), hint
+	}
+	if arg, ok := strings.CutPrefix(text, "bad flag syntax: "); ok {
+		return fmt.Sprintf("%q is no option", arg), hint
 	}
 	return text, hint
 }
