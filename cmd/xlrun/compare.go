@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -349,10 +350,11 @@ func otherSpelling(a, b string) string {
 }
 
 // sniff tells TREC judgments ("qrels", four columns) from a TREC run ("run",
-// six) by the first line; "" where it is neither, or the standard input.
+// six) by the first line; "" where it is neither, or no file that can be read
+// again.
 func sniff(path string) (string, error) {
-	if path == "-" {
-		return "", nil
+	if info, err := os.Stat(path); path == "-" || err == nil && !info.Mode().IsRegular() {
+		return "", nil // a pipe can be read once
 	}
 	f, err := irfile.Decompress(path)
 	if err != nil {

@@ -595,8 +595,8 @@ const mostFaults = 8
 // fields counts the fields in the first line with content; 0 where there is
 // none to be seen.
 func fields(file string) int {
-	if file == "-" {
-		return 0
+	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
+		return 0 // a pipe can be read once
 	}
 	r, err := irfile.Decompress(file)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -272,5 +273,53 @@ func TestEvalFilesAreExact(t *testing.T) {
 		if got := evalFile(t, "-q", "-m", "AP", "-format", format, qrels, run); !strings.Contains(got, id) {
 			t.Errorf("-format %s: the id is another in %q", format, got)
 		}
+	}
+}
+
+// TestComparePipes checks that files which can be read only once are, as those
+// that a shell makes of <(zcat run.gz).
+func TestComparePipes(t *testing.T) {
+	dir := filepath.Join("testdata", "eval")
+	pipe := func(file string) string {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = r.Close() })
+		text, err := os.ReadFile(filepath.Join(dir, file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() {
+			_, _ = w.Write(text)
+			_ = w.Close()
+		}()
+		name := fmt.Sprintf("/dev/fd/%d", r.Fd())
+		if !exists(name) {
+			t.Skipf("there is no %s here", name)
+		}
+		return name
+	}
+	second := filepath.Join(t.TempDir(), "second.run")
+	if err := os.WriteFile(second, []byte("101 Q0 FT64709 1 1 second\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	outs := map[string]string{}
+	for name, args := range map[string][]string{
+		"files": {filepath.Join(dir, "qrels.txt"), filepath.Join(dir, "run.txt"), second},
+		"pipes": {pipe("qrels.txt"), pipe("run.txt"), second},
+	} {
+		out := filepath.Join(t.TempDir(), "out.csv")
+		if code := xlrun(append([]string{"compare", "-o", out}, args...)); code != exitDone {
+			t.Fatalf("%s: exit status %d", name, code)
+		}
+		b, err := os.ReadFile(out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outs[name] = string(b)
+	}
+	if d := cmp.Diff(outs["files"], outs["pipes"]); d != "" {
+		t.Errorf("other numbers from pipes (-files +pipes):\n%s", d)
 	}
 }
