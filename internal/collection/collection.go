@@ -147,6 +147,7 @@ type Texts struct {
 type judged struct {
 	document, group string
 	relevance       int
+	missing         bool // no language has such a document
 }
 
 // TextsOf returns the searchable part of an inspection.
@@ -184,7 +185,8 @@ func (t *Texts) index() {
 		}
 		t.byQuery = make(map[string][]judged, len(t.Qrels))
 		for _, q := range t.Qrels {
-			t.byQuery[q.Query] = append(t.byQuery[q.Query], judged{q.Document, group[q.Document], q.Relevance})
+			g, ok := group[q.Document]
+			t.byQuery[q.Query] = append(t.byQuery[q.Query], judged{document: q.Document, group: g, relevance: q.Relevance, missing: !ok})
 		}
 	})
 }

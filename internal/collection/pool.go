@@ -27,6 +27,7 @@ type Pool struct {
 
 	Relevant       int // candidates that some query of the pool is judged relevant with
 	Unjudged       int // queries left out because the corpus language has nothing relevant for them
+	GoldMissing    int `json:",omitempty"` // relevant judgments of chosen queries about documents that the collection has in no language
 	NearDuplicates int // candidates that have the text of a relevant document without being judged so
 	EmptyQueries   int // chosen queries without text
 	EmptyDocuments int // candidates without text
@@ -198,6 +199,11 @@ func SelectPool(t *Texts, p PoolParams) (*Pool, error) {
 		}
 		if len(s.parts) > 1 && !s.everywhere(a.gold) {
 			out.PartlyGold++
+		}
+		for _, j := range t.byQuery[queries[a.row].ID] {
+			if j.missing && j.relevance > 0 {
+				out.GoldMissing++
+			}
 		}
 		out.Qrels = append(out.Qrels, slices.DeleteFunc(a.gold, func(g Graded) bool { return !in[g.Doc] }))
 	}

@@ -133,13 +133,14 @@ func TestPoolErrors(t *testing.T) {
 func TestPoolWholeCorpus(t *testing.T) {
 	c := parallelFAQ(25, "eng", "cat")
 	c.Queries = append(c.Queries, TextKey{ID: "lost", Language: "cat", Hash: 5, Group: "nowhere"}, TextKey{ID: "cat/blank", Language: "cat", Group: "g1", Empty: true})
-	c.Qrels = append(c.Qrels, sdk.Qrel{Query: "lost", Document: "eng/a3", Relevance: 0}, sdk.Qrel{Query: "cat/blank", Document: "cat/a1", Relevance: 2})
+	c.Qrels = append(c.Qrels, sdk.Qrel{Query: "lost", Document: "eng/a3", Relevance: 0}, sdk.Qrel{Query: "cat/blank", Document: "cat/a1", Relevance: 2},
+		sdk.Qrel{Query: "cat/blank", Document: "gone", Relevance: 1}, sdk.Qrel{Query: "cat/blank", Document: "gone too", Relevance: 0}, sdk.Qrel{Query: "lost", Document: "gone", Relevance: 1})
 	c.Documents = append(c.Documents, TextKey{ID: "eng/copy", Language: "eng", Hash: c.Documents[4].Hash}, TextKey{ID: "eng/blank", Language: "eng", Empty: true})
 	p, err := SelectPool(c, PoolParams{QueryLanguage: "cat", CorpusLanguage: "eng"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.DocRows) != 27 || len(p.QueryRows) != 26 || p.Unjudged != 1 || p.NearDuplicates != 1 || p.EmptyQueries != 1 || p.EmptyDocuments != 1 || p.OwnOrigin {
+	if len(p.DocRows) != 27 || len(p.QueryRows) != 26 || p.Unjudged != 1 || p.NearDuplicates != 1 || p.EmptyQueries != 1 || p.EmptyDocuments != 1 || p.GoldMissing != 1 || p.OwnOrigin {
 		t.Errorf("got %d candidates, %+v", len(p.DocRows), p)
 	}
 	if got := p.Qrels[25]; len(got) != 1 || got[0] != (Graded{Doc: 1, Relevance: 2}) {

@@ -132,9 +132,10 @@ func importRun(ctx context.Context, j *job) (*result, error) {
 			beyond += n
 			found = found[:j.step.Depth]
 		}
+		ranked := !slices.ContainsFunc(found, func(h hit) bool { return h.Rank <= 0 })
 		slices.SortFunc(found, func(a, b hit) int {
 			byRank := 0
-			if a.Rank > 0 && b.Rank > 0 {
+			if ranked {
 				byRank = cmp.Compare(a.Rank, b.Rank)
 			}
 			return cmp.Or(cmp.Compare(b.Score, a.Score), byRank, cmp.Compare(a.place, b.place))
@@ -181,8 +182,8 @@ func importRun(ctx context.Context, j *job) (*result, error) {
 	}
 	noted("queries that the run has no ranking for; they count as 0", len(missing), few(missing))
 	noted("queries for which the run names fewer candidates than the depth has room for; those it does not name count as not found", len(short), fmt.Sprintf("%s; %d places", few(short), lost))
-	noted("hits on documents that the collection does not have, left out", len(unknownDocs), "different documents, "+string(firstUnknown)+" first")
-	noted("hits outside the pool, left out", outside, "")
+	noted("documents of the run that the collection does not have, left out", len(unknownDocs), string(firstUnknown)+" first")
+	noted("hits outside the pool, those on such documents among them, left out", outside, "")
 	noted("hits below the depth, left out", beyond, "")
 	noted("rankings for queries that the collection does not have, left out", len(strangers), few(strangers))
 	noted("rankings for queries outside the pool, left out", others, "")

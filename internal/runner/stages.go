@@ -516,6 +516,7 @@ func pool(_ context.Context, j *job) (*result, error) {
 		n    int
 	}{
 		{"queries left out because nothing in the corpus language is relevant to them", p.Unjudged},
+		{"relevant documents that the collection does not have, so nobody can find them", p.GoldMissing},
 		{"candidates with the text of a relevant document that nobody judged", p.NearDuplicates},
 		{"queries without text", p.EmptyQueries},
 		{"candidates without text", p.EmptyDocuments},
