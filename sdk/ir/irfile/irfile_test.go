@@ -263,6 +263,7 @@ func TestLoadRefuses(t *testing.T) {
 		"truncated Parquet":  {whole[:len(whole)-9], "the file is cut off: nothing of its content can be read; copy or write it again"},
 		"packed, truncated":  {zip(t, string(whole[:len(whole)-9])), "the file is cut off: nothing of its content can be read; copy or write it again"},
 		"truncated packing":  {zip(t, string(whole))[:100], "the file is cut off: nothing of its content can be read; copy or write it again"},
+		"long description":   {append(whole[:len(whole)-8:len(whole)-8], "\xff\xff\xff\xffPAR1"...), "damaged Parquet file: it is shorter than the 4294967295 bytes that describe its columns"},
 		"damaged Parquet":    {[]byte("PAR1 and nothing\x03\x00\x00\x00PAR1"), "Parquet"},
 		"columns missing":    {parquetOf(t, struct{ A, B string }{"a", "b"}), "want the columns"},
 		"nested column":      {parquetOf(t, nested{}), "want the columns"},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -486,12 +487,20 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 			remove()
 		}
 	}()
-	end := make([]byte, 4)
-	if _, err := file.ReadAt(end, size-4); err != nil {
+	// Before the last four bytes stands the length of what describes the
+	// columns, as much as the library is about to take from the memory.
+	end := make([]byte, 8)
+	if size < 12 {
+		return nil, nil, io.ErrUnexpectedEOF
+	}
+	if _, err := file.ReadAt(end, size-8); err != nil {
 		return nil, nil, err
 	}
-	if size < 12 || string(end) != "PAR1" { // what says how to read the file stands before the last four bytes
+	if string(end[4:]) != "PAR1" {
 		return nil, nil, io.ErrUnexpectedEOF
+	}
+	if n := int64(binary.LittleEndian.Uint32(end)); n > size-12 {
+		return nil, nil, fmt.Errorf("damaged Parquet file: it is shorter than the %d bytes that describe its columns", n)
 	}
 	pf, err := parquet.OpenFile(file, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
