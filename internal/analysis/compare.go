@@ -226,8 +226,6 @@ const (
 )
 
 const (
-	skewQueries = 50   // below, a t-test of skewed differences is off
-	skewLimit   = 1.0  // |g₁| from which on it is
 	manyQueries = 1000 // from here on, what is significant may still not matter
 	disagree    = 2.0  // times by which two p values may differ
 	holes       = 0.1  // difference of the shares of judged hits that is spoken of
@@ -399,6 +397,10 @@ func (x *measured) pair(baseline int) {
 	}
 }
 
+// pairAt is where the pair of i and j stands among all pairs of n things with
+// i < j, in the order of i and then j.
+func pairAt(n, i, j int) int { return i*n - i*(i+1)/2 + j - i - 1 }
+
 func differences(a, b []float64) []float64 {
 	d := make([]float64, len(a))
 	for i := range d {
@@ -407,24 +409,12 @@ func differences(a, b []float64) []float64 {
 	return d
 }
 
-// noSpread is how small a deviation is, relative to the mean, that comes from
-// rounding alone.
-const noSpread = 1e-12
-
-// testPair is the paired t-test. Differences that are all equal leave it nothing
-// to judge by, and it would be certain after two queries: there the sign-flip
-// test decides, and there is no interval.
+// testPair tests differences as testDifferences does.
 func testPair(d []float64, opt CompareOptions) Difference {
-	t := stats.PairedT(d, opt.Level)
+	t := testDifferences(d, opt.Level, opt.Draws, opt.Seed)
 	out := Difference{
 		N: t.N, Mean: Float(t.Mean), Low: Float(t.Low), High: Float(t.High), T: Float(t.T), DF: int(t.DF), P: Float(t.P),
 		DZ: Float(t.DZ), G: Float(t.G), Superiority: Float(t.Superiority()), Wins: t.Wins, Ties: t.Ties, Losses: t.Losses, Skew: Float(t.Skew),
-	}
-	if t.N > 1 && t.Mean != 0 && t.SD <= noSpread*math.Abs(t.Mean) {
-		p, _ := stats.SignFlip(d, opt.Draws, opt.Seed)
-		infinite := Float(math.Inf(int(math.Copysign(1, t.Mean))))
-		out.P, out.T, out.DZ, out.G, out.Skew = Float(p), infinite, infinite, infinite, 0
-		out.Low, out.High = Float(math.NaN()), Float(math.NaN())
 	}
 	out.Adjusted = out.P
 	return out
@@ -458,22 +448,22 @@ func adjust(opt CompareOptions, family func(yield func(*Difference) bool)) {
 // 0.050000000000000044.
 func (opt CompareOptions) alpha() float64 { return math.Round((1-opt.Level)*1e12) / 1e12 }
 
-// apart tells whether two runs were found to differ.
-func (x *measured) apart(a, b int) bool {
-	for i, p := range x.pairs {
-		if p == [2]int{a, b} || p == [2]int{b, a} {
-			return x.out.Pairs[i].Different
-		}
-	}
-	return false
-}
-
 func (x *measured) sets(in CompareInput) {
-	groups := stats.Groups(x.means, x.apart)
-	text := stats.Letters(len(x.means), groups)
+	n := len(x.order)
+	place := make([]int, n)
+	for i, r := range x.order {
+		place[r] = i
+	}
+	// All pairs are there, in the order of places.
+	apart := func(a, b int) bool {
+		i, j := min(place[a], place[b]), max(place[a], place[b])
+		return x.out.Pairs[pairAt(n, i, j)].Different
+	}
+	groups := stats.Groups(x.means, apart)
+	text := stats.Letters(n, groups)
 	for i, r := range x.order {
 		x.out.Systems[i].Letters = text[r]
-		x.out.Systems[i].Best = r == x.order[0] || !x.apart(x.order[0], r)
+		x.out.Systems[i].Best = i == 0 || !apart(x.order[0], r)
 	}
 	for _, set := range groups {
 		var names []string
@@ -687,9 +677,7 @@ func value(v Float) string {
 	return decimal(float64(v), 4)
 }
 
-// PText writes a p value: "p = 0.016", "p < 0.0001".
-func PText(p Float) string { return pText(p) }
-
+// pText writes a p value: "p = 0.016", "p < 0.0001".
 func pText(p Float) string {
 	switch {
 	case math.IsNaN(float64(p)):
@@ -738,7 +726,7 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 		if p.Different {
 			different++
 		}
-		if s := math.Abs(float64(p.Skew)); n < skewQueries && s > skewLimit {
+		if s := math.Abs(float64(p.Skew)); n < fewQueries && s > muchSkew {
 			skewed = append(skewed, p.A+" − "+p.B)
 			worst = max(worst, s)
 		}
@@ -748,7 +736,7 @@ func (x *measured) warn(in CompareInput, opt CompareOptions) {
 	}
 	if len(skewed) > 0 {
 		x.note(NoteSkewedFew, "%s: %s and skewed differences (skewness up to %.1f) in %s: with fewer than %d queries every paired test is unreliable there.",
-			x.out.Measure, queries(n), worst, few(skewed), skewQueries)
+			x.out.Measure, queries(n), worst, few(skewed), fewQueries)
 	}
 	if len(off) > 0 {
 		x.note(NoteTestsDisagree, "%s: the t-test and the permutation test differ by more than a factor of %g in %s: look at single queries (xlrun eval -q).",

@@ -329,7 +329,7 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 		}
 	}
 	adjusted := stats.Holm(p)
-	sets := stats.Groups(means, func(i, j int) bool { return adjusted[i*n-i*(i+1)/2+j-i-1] < alpha })
+	sets := stats.Groups(means, func(i, j int) bool { return adjusted[pairAt(n, i, j)] < alpha })
 	for i, letters := range stats.Letters(n, sets) {
 		t.Models[i].Letters = letters
 	}

@@ -114,13 +114,6 @@ const (
 	ChosenBest     = "best"
 )
 
-// Few queries with skewed differences mislead every test; these are the limits
-// at which that is said.
-const (
-	fewQueries = 50
-	muchSkew   = 1
-)
-
 // mostSystems is up to how many systems every pair is compared: more pairs than
 // these correct one another away, and nobody reads them.
 const mostSystems = 60
@@ -447,8 +440,7 @@ func (g *grid) systems(all []*system) *Systems {
 	for i, padj := range stats.Holm(p) {
 		out.Pairs[i].PHolm, out.Pairs[i].Apart = padj, padj < alpha
 	}
-	at := func(i, j int) int { return i*len(all) - i*(i+1)/2 + j - i - 1 }
-	sets := stats.Groups(means, func(i, j int) bool { return out.Pairs[at(i, j)].Apart })
+	sets := stats.Groups(means, func(i, j int) bool { return out.Pairs[pairAt(len(all), i, j)].Apart })
 	for i, letters := range stats.Letters(len(all), sets) {
 		out.Systems[i].Letters = letters
 	}
