@@ -313,9 +313,9 @@ func TestImport(t *testing.T) {
 	for what, n := range map[string]int{
 		"queries that the run has no ranking for; they count as 0":                                                                missing,
 		"queries for which the run names fewer candidates than the depth has room for; those it does not name count as not found": short,
-		"hits outside the pool, left out":                                  outside,
+		"hits outside the pool, those on such documents among them, left out":                                                     outside,
 		"hits below the depth, left out":                                   beyond,
-		"hits on documents that the collection does not have, left out":    2,
+		"documents of the run that the collection does not have, left out": 2,
 		"rankings for queries that the collection does not have, left out": 2,
 		"rankings for queries outside the pool, left out":                  ranked - (10 - missing) + 1,
 	} {

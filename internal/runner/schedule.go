@@ -823,6 +823,7 @@ func (r *run) revive(n *node, err error, sharers []*node) bool {
 		return false
 	}
 	var bad []*node
+	looked := map[*node]*record{}
 	for _, d := range r.needs(n) {
 		// Without a record, it is being computed again already.
 		r.mu.Lock()
@@ -830,6 +831,7 @@ func (r *run) revive(n *node, err error, sharers []*node) bool {
 		r.mu.Unlock()
 		if rec == nil && err == nil || rec != nil && !r.sound(rec) {
 			bad = append(bad, d)
+			looked[d] = rec
 		}
 	}
 	if len(bad) == 0 && !damage {
@@ -843,6 +845,9 @@ func (r *run) revive(n *node, err error, sharers []*node) bool {
 		switch d.state {
 		case waiting, ready, running:
 		default:
+			if looked[d] == nil || d.rec != looked[d] {
+				continue // computed again for somebody else meanwhile
+			}
 			d.state, d.rec, d.fresh = unseen, nil, true
 			again = append(again, d)
 			r.unusable = append(r.unusable, d)
