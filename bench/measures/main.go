@@ -266,7 +266,7 @@ func programs(ctx context.Context, s settings, cache, dir string) (cs []contende
 	own := append(append([]string{ours, "eval", "-format", "trec", "-q"}, m...), theQrels, theRun)
 	cs = append(cs,
 		contender{Name: oursName, About: "every processor", argv: own, out: filepath.Join(dir, "ours.txt")},
-		contender{Name: oneName, About: "one processor", argv: append(slices.Insert(slices.Clone(own), 2, "-j", "1"), []string{}...), env: []string{"GOMAXPROCS=1"}, out: filepath.Join(dir, "one.txt")})
+		contender{Name: oneName, About: "one processor", argv: slices.Insert(slices.Clone(own), 2, "-j", "1"), env: []string{"GOMAXPROCS=1"}, out: filepath.Join(dir, "one.txt")})
 
 	if s.install {
 		source := filepath.Join(cache, "trec_eval-"+trecEvalVersion)
@@ -331,10 +331,8 @@ func buildTrecEval(ctx context.Context, source, dir string) (string, error) {
 	if err := os.CopyFS(to, os.DirFS(source)); err != nil {
 		return "", fmt.Errorf("copy the sources of trec_eval: %w", err)
 	}
-	for _, old := range []string{"trec_eval"} {
-		if err := os.Remove(filepath.Join(to, old)); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return "", err
-		}
+	if err := os.Remove(filepath.Join(to, "trec_eval")); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return "", err
 	}
 	flags := compilerFlags + ` -w -I. -DVERSIONID=\"` + strings.TrimPrefix(trecEvalVersion, "v") + `\"`
 	if err := command(ctx, to, "make", "CFLAGS="+flags, "trec_eval"); err != nil {

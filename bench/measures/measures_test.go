@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/xlrun/xlrun/sdk/ir"
+	"github.com/xlrun/xlrun/sdk/ir/irfile"
 )
 
 // TestData checks that the files are the same each time, that they can be
@@ -27,11 +28,11 @@ func TestData(t *testing.T) {
 	if string(a) != string(b) || len(a) == 0 {
 		t.Error("two runs differ")
 	}
-	qrels, err := ir.LoadQrels(qrelsFile)
+	qrels, _, err := irfile.LoadQrels(qrelsFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := ir.LoadRun(runFile)
+	run, _, err := irfile.LoadRun(runFile)
 	if err != nil {
 		t.Fatal(err)
 	}

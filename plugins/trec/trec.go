@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -360,6 +361,9 @@ func parseTopic(s string) (text, error) {
 	return t, nil
 }
 
+// maxLine bounds a line of a file of texts, in bytes.
+const maxLine = 64 << 20
+
 // eachLine calls f with each line of a file; errors say which one.
 func eachLine(ctx context.Context, path string, f func([]byte) error) error {
 	r, err := openFile(path)
@@ -367,29 +371,65 @@ func eachLine(ctx context.Context, path string, f func([]byte) error) error {
 		return err
 	}
 	defer func() { _ = r.Close() }() // only read
-	b := bufio.NewReaderSize(r, 1<<16)
-	for n := 1; ; n++ {
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
+	lines.Split(func(data []byte, atEOF bool) (int, []byte, error) {
+		end := bytes.IndexByte(data, '\n') + 1
+		if end == 0 && atEOF {
+			end = len(data)
+		}
+		if end == 0 {
+			return 0, nil, nil
+		}
+		return end, data[:end], nil
+	})
+	n := 0
+	for lines.Scan() {
+		n++
 		if n%4096 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		line, err := b.ReadBytes('\n')
-		if err != nil && err != io.EOF {
-			return fmt.Errorf("%s:%d: %w; the file is cut off or damaged", path, n, err)
-		}
-		last := err == io.EOF
+		line := lines.Bytes()
 		if n == 1 {
 			line = bytes.TrimPrefix(line, []byte("\ufeff"))
 		}
 		if !utf8.Valid(line) {
 			return fmt.Errorf("%s:%d: not UTF-8; convert the file", path, n)
 		}
-		if len(line) > 0 {
-			if err := f(line); err != nil {
-				return fmt.Errorf("%s:%d: %w", path, n, err)
-			}
-		}
-		if last {
-			return nil
+		if err := f(line); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, n, err)
 		}
 	}
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return fmt.Errorf("%s:%d: the line is longer than %d MiB; is this a file of texts?", path, n+1, maxLine>>20)
+	case err != nil:
+		return fmt.Errorf("%s:%d: %w; the file is cut off or damaged", path, n+1, err)
+	}
+	return nil
+}
+
+// readable says why a file cannot be read, if it cannot.
+func readable(path string) error {
+	st, err := os.Stat(path)
+	if err != nil {
+		var p *os.PathError
+		if errors.As(err, &p) {
+			return fmt.Errorf("%s: %w", p.Path, p.Err)
+		}
+		return err
+	}
+	if st.IsDir() {
+		return fmt.Errorf("%s is a directory; name the file in it", path)
+	}
+	return nil
+}
+
+// openFile opens a file of texts, without its compression.
+func openFile(path string) (io.ReadCloser, error) {
+	r, err := irfile.Decompress(path)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
 }

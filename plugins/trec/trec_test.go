@@ -191,6 +191,7 @@ func TestMistakes(t *testing.T) {
 		{"broken JSON", map[string]string{"qrels": trecQrels, "corpus": `{"_id": "d1", `}, "corpus:1: not a JSON object"},
 		{"a topic without a number", map[string]string{"qrels": trecQrels, "queries": "<top>\n<title> x\n</top>\n"}, "a topic without <num>"},
 		{"Latin-1", map[string]string{"qrels": trecQrels, "queries": "1\tbrau\xf0\n"}, "queries:1: not UTF-8"},
+		{"an endless line", map[string]string{"qrels": trecQrels, "corpus": "d1\ta\nd2\t" + strings.Repeat("x", maxLine)}, "corpus:2: the line is longer than 64 MiB"},
 		{"nothing", map[string]string{"qrels": trecQrels, "queries": "\n"}, "there is nothing in it"},
 		{"a grade that is none", map[string]string{"qrels": "1 0 d1 x\n"}, "qrels:1"},
 		{"no judgments", map[string]string{"qrels": ""}, "qrels"},

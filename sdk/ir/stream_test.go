@@ -151,7 +151,7 @@ func TestStreamEqualsRun(t *testing.T) {
 func TestStreamTrecEval(t *testing.T) {
 	dir := trecEvalDir(t)
 	for _, c := range [][2]string{{"qrels.test", "results.test"}, {"qrels.test", "results.trunc"}, {"qrels.rel_level", "results.test"}} {
-		qrels, err := LoadQrels(filepath.Join(dir, c[0]))
+		qrels, err := loadQrels(filepath.Join(dir, c[0]))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,7 +10,6 @@ import (
 	"io"
 	"math"
 	"math/bits"
-	"os"
 	"runtime"
 	"slices"
 	"strconv"
@@ -838,22 +837,6 @@ func (m *metadata) text() string {
 		return ""
 	}
 	return m.b.String()
-}
-
-// LoadQrels is [ReadQrels] of a file.
-func LoadQrels(path string) (Qrels, error) { return load(path, ReadQrels) }
-
-// LoadRun is [ReadRun] of a file.
-func LoadRun(path string) (Run, error) { return load(path, ReadRun) }
-
-func load[T any](path string, read func(io.Reader, string) (T, error)) (T, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		var none T
-		return none, err
-	}
-	defer f.Close() //nolint:errcheck // nothing was written
-	return read(f, path)
 }
 
 // WriteRun writes run as a TREC run file: queries in byte order, hits in the

@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -193,23 +191,6 @@ func TestReadOddFiles(t *testing.T) {
 	}
 	if _, err := ReadQrels(iotest.ErrReader(broken), "x"); !errors.Is(err, broken) {
 		t.Errorf("want the reader's error, got %v", err)
-	}
-}
-
-func TestLoad(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "a.qrels")
-	if err := os.WriteFile(path, []byte("q 0 d 1\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if q, err := LoadQrels(path); err != nil || q["q"]["d"] != 1 {
-		t.Errorf("got %v, %v", q, err)
-	}
-	if _, err := LoadRun(path); err == nil || !strings.HasPrefix(err.Error(), path+":1: want 6 fields") {
-		t.Errorf("want an error with the path, got %v", err)
-	}
-	if _, err := LoadRun(filepath.Join(dir, "none")); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("want ErrNotExist, got %v", err)
 	}
 }
 

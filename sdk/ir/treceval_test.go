@@ -57,11 +57,11 @@ func TestTrecEval(t *testing.T) {
 		{"out.test.meas_params", "qrels.test", "results.test", parameters, 1, 0, true, 88},
 	} {
 		t.Run(c.expected+" "+c.qrels, func(t *testing.T) {
-			qrels, err := LoadQrels(filepath.Join(dir, c.qrels))
+			qrels, err := loadQrels(filepath.Join(dir, c.qrels))
 			if err != nil {
 				t.Fatal(err)
 			}
-			run, err := LoadRun(filepath.Join(dir, c.run))
+			run, err := loadRun(filepath.Join(dir, c.run))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -124,11 +124,11 @@ func TestTrecEval(t *testing.T) {
 // What version 9.0.8 prints for NIST's files and version 10 does not.
 func TestTrecEval9(t *testing.T) {
 	dir := trecEvalDir(t)
-	qrels, err := LoadQrels(filepath.Join(dir, "qrels.test"))
+	qrels, err := loadQrels(filepath.Join(dir, "qrels.test"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := LoadRun(filepath.Join(dir, "results.test"))
+	run, err := loadRun(filepath.Join(dir, "results.test"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -145,4 +145,22 @@ func TestTrecEval9(t *testing.T) {
 			t.Errorf("%v: want %s, got %s", ties, want, got)
 		}
 	}
+}
+
+func loadQrels(path string) (Qrels, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return ReadQrels(f, path)
+}
+
+func loadRun(path string) (Run, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Run{}, err
+	}
+	defer f.Close() //nolint:errcheck // read only
+	return ReadRun(f, path)
 }

@@ -150,9 +150,9 @@ type (
 
 func writeRows(w io.Writer, ext string, s shape, rows []row) error {
 	for _, r := range rows {
-		for what, id := range map[string]string{"query id": r.query, "document id": r.doc} {
+		for i, id := range [...]string{r.query, r.doc} {
 			if id == "" || strings.ContainsAny(id, "\x00\n\x1f") || ext == ".tsv" && strings.ContainsAny(id, "\t\r") {
-				return fmt.Errorf("%s %q: it is empty or holds a control character that cannot be read back", what, id)
+				return fmt.Errorf("%s id %q: it is empty or holds a control character that cannot be read back", [...]string{"query", "document"}[i], id)
 			}
 		}
 		if math.IsInf(r.score, 0) && (ext == ".json" || ext == ".jsonl") {
