@@ -35,6 +35,9 @@ type Evaluator struct {
 	// Workers is the number of queries evaluated at a time by [Evaluator.Run];
 	// 0 stands for as many as there are processors. It changes no value.
 	Workers int
+	// Others also keeps the values under the other tie modes, which costs
+	// little, since whether they differ is asked in any case.
+	Others bool
 }
 
 // QueryResult is the outcome of one query. Values has one entry per measure,
@@ -52,6 +55,11 @@ type QueryResult struct {
 	// tie mode; nil where none does.
 	Tied      bool
 	Dependent []bool
+	// Others has, with [Evaluator.Others], the values under each tie mode, by
+	// mode and then measure; nil for a mode under which none differs. Levels of
+	// recall are rounded as in the mode in force. NaN stands for an exact mean
+	// over orders that would take long or does not exist.
+	Others [][]float64
 }
 
 // Evaluate returns one value per measure for one query, by the tie rule of
@@ -274,12 +282,27 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		v.maxWork, v.maxOrders = maxWork/fraction, maxOrders/fraction
 		texts := e.texts(l)
 		same := agreement(&s.list, l)
+		var values []float64
+		if e.Others {
+			values = slices.Clone(res.Values)
+			if res.Others == nil {
+				res.Others = make([][]float64, len(tiesNames))
+			}
+			res.Others[mode] = values
+		}
 		for i := range e.Measures {
 			m := &e.Measures[i]
-			if res.Dependent != nil && res.Dependent[i] || m.cutoff > 0 && m.cutoff <= same && m.flags&flagJudgedOnly == 0 {
+			known := res.Dependent != nil && res.Dependent[i] && values == nil
+			if known || m.cutoff > 0 && m.cutoff <= same && m.flags&flagJudgedOnly == 0 {
 				continue
 			}
 			x, err := v.measure(m)
+			if err != nil {
+				x = math.NaN()
+			}
+			if values != nil {
+				values[i] = x
+			}
 			if err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i] {
 				if res.Dependent == nil {
 					res.Dependent = make([]bool, len(e.Measures))
@@ -288,6 +311,15 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 			}
 		}
 		viewPool.Put(v)
+	}
+	if res.Others != nil {
+		// A mode left out above is that in force, or between these two Trec10.
+		switch {
+		case e.Ties == Rank && res.Others[Expected] == nil:
+			res.Others[Expected] = res.Others[Trec10]
+		case e.Ties == Expected && res.Others[Rank] == nil:
+			res.Others[Rank] = res.Others[Trec10]
+		}
 	}
 }
 

@@ -273,7 +273,7 @@ func TestTieDependenceAgainstModes(t *testing.T) {
 		}
 	}
 	rng := rand.New(rand.NewPCG(31, 32))
-	seen := map[bool]int{}
+	seen, kept := map[bool]int{}, 0
 	for n := range 600 {
 		judgments, ranking := smallTies(rng)
 		ranks := rng.Perm(len(ranking))
@@ -285,7 +285,7 @@ func TestTieDependenceAgainstModes(t *testing.T) {
 				ranking[i].Score += 1e-9 // equal in 32 bits, but for 0
 			}
 		}
-		e := Evaluator{Measures: ms, Documents: 20}
+		e := Evaluator{Measures: ms, Documents: 20, Others: true}
 		if n%4 == 3 {
 			e.Depth = 1 + rng.IntN(4)
 		}
@@ -320,11 +320,38 @@ func TestTieDependenceAgainstModes(t *testing.T) {
 				if got != want {
 					t.Fatalf("%v in mode %v: want %v, got %v of %v, %v (%v)", m, Ties(ties), want, got, judgments, ranking, results)
 				}
+				for other, r := range results {
+					if Ties(other) == Rank && n%2 == 1 {
+						continue
+					}
+					got := results[ties].Values[i]
+					if others := results[ties].Others; others != nil && others[other] != nil {
+						got = others[other][i]
+						kept++
+					}
+					if math.Abs(got-r.Values[i]) > 1e-11 {
+						t.Fatalf("%v in mode %v: want %v under %v, got %v of %v, %v", m, Ties(ties), r.Values[i], Ties(other), got, judgments, ranking)
+					}
+				}
 				seen[got]++
 			}
 		}
 	}
-	if seen[true] < 1000 || seen[false] < 1000 {
-		t.Errorf("one-sided: %v", seen)
+	if seen[true] < 1000 || seen[false] < 1000 || kept < 1000 {
+		t.Errorf("one-sided: %v, %d values under other modes", seen, kept)
+	}
+}
+
+// A mean over orders that does not exist, or would take long, has no value
+// among those under other modes, and the mode in force keeps its own.
+func TestOthersUndefined(t *testing.T) {
+	ranking := Ranking{{"a", 1, 0}, {"b", 1, 0}, {"c", 1, 0}}
+	e := Evaluator{Measures: MustMeasures("RR"), Depth: 2, JudgedOnly: true, Others: true}
+	r, err := e.Query(Judgments{"a": 1, "b": 0}, ranking)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.Values[0] != 0 || r.Others == nil || r.Others[Expected] == nil || !math.IsNaN(r.Others[Expected][0]) {
+		t.Errorf("want 0 and no mean over orders, got %v", r)
 	}
 }
