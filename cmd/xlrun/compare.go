@@ -401,11 +401,11 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 		if err != nil {
 			return in, nil, err
 		}
-		res, err := c.stream(ctx, src, qrels, c.rule, append(slices.Clone(c.parsed), judged))
+		res, err := c.stream(ctx, src, qrels, append(slices.Clone(c.parsed), judged))
 		if err != nil {
 			return in, nil, err
 		}
-		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed)), Missing: idStrings(res.Missing), Unjudged: idStrings(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
+		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed), c.rule), Missing: idStrings(res.Missing), Unjudged: idStrings(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
 		for _, f := range res.Findings {
 			if !c.saidElsewhere(f) {
 				r.Remarks = append(r.Remarks, f.Text)
@@ -413,14 +413,9 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 		}
 		if slices.ContainsFunc(res.TieDependent[:len(c.parsed)], func(n int) bool { return n > 0 }) {
 			for _, rule := range otherRules {
-				if rule == c.rule {
-					continue
+				if rule != c.rule {
+					r.Other = append(r.Other, analysis.TieValues{Ties: rule.String(), Values: columns(res, len(c.parsed), rule)})
 				}
-				other, err := c.stream(ctx, src, qrels, rule, c.parsed)
-				if err != nil {
-					return in, nil, err
-				}
-				r.Other = append(r.Other, analysis.TieValues{Ties: rule.String(), Values: columns(other, len(c.parsed))})
 			}
 		}
 		in.Runs = append(in.Runs, r)
@@ -439,12 +434,12 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 	return in, rankings, nil
 }
 
-// stream evaluates one run under one rule. All judged queries count.
-func (c *comparer) stream(ctx context.Context, src ir.Source, qrels ir.Qrels, rule ir.Ties, measures []ir.Measure) (*ir.RunResult, error) {
+// stream evaluates one run. All judged queries count.
+func (c *comparer) stream(ctx context.Context, src ir.Source, qrels ir.Qrels, measures []ir.Measure) (*ir.RunResult, error) {
 	meter := c.a.ui.Meter(filepath.Base(src.Name))
 	defer meter.Close()
 	src.Progress = meter.Set
-	ev := &ir.Evaluator{Measures: measures, Ties: rule, Depth: c.depth, JudgedOnly: c.judgedOnly, Documents: c.documents, Workers: c.workers}
+	ev := &ir.Evaluator{Measures: measures, Ties: c.rule, Depth: c.depth, JudgedOnly: c.judgedOnly, Documents: c.documents, Workers: c.workers, Others: true}
 	return await(ctx, func() (*ir.RunResult, error) { return ev.Stream(ctx, qrels, src) })
 }
 
@@ -472,13 +467,18 @@ func judgedShare(res *ir.RunResult, m int) float64 {
 	return sum / float64(n)
 }
 
-// columns turns values by query into values by measure.
-func columns(res *ir.RunResult, measures int) [][]float64 {
+// columns turns values by query, under a rule for equal scores, into values by
+// measure.
+func columns(res *ir.RunResult, measures int, rule ir.Ties) [][]float64 {
 	out := make([][]float64, measures)
 	for m := range out {
 		out[m] = make([]float64, len(res.PerQuery))
 		for q := range res.PerQuery {
-			out[m][q] = res.PerQuery[q].Values[m]
+			values := res.PerQuery[q].Values
+			if others := res.PerQuery[q].Others; others != nil && others[rule] != nil {
+				values = others[rule]
+			}
+			out[m][q] = values[m]
 		}
 	}
 	return out

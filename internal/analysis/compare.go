@@ -40,7 +40,7 @@ type CompareRun struct {
 	Missing, Unjudged []string
 	// TieDependent counts the queries whose value depends on the rule for equal
 	// scores, by measure; nil where nobody counted. Other holds the values under
-	// other rules, for runs in which they matter.
+	// other rules, for runs in which they matter: NaN where one could not be had.
 	TieDependent []int
 	Other        []TieValues
 	// Remarks say what is odd about its file, a sentence each.
@@ -220,6 +220,7 @@ const (
 	NoteSkewedFew      = "few skewed queries"
 	NoteTestsDisagree  = "tests disagree"
 	NoteTieOrder       = "order of equal scores"
+	NoteTieUntried     = "orders not tried"
 	NoteOverlap        = "overlapping sets"
 	NoteMixedLanguages = "mixed languages"
 	NoteGroups         = "groups"
@@ -290,7 +291,7 @@ func (in CompareInput) check(opt CompareOptions) error {
 		if r.TieDependent != nil && len(r.TieDependent) != len(in.Measures) {
 			return fmt.Errorf("run %s: want counts for %d measures, got %d", r.Name, len(in.Measures), len(r.TieDependent))
 		}
-		for _, values := range append([]TieValues{{Values: r.Values}}, r.Other...) {
+		for i, values := range append([]TieValues{{Values: r.Values}}, r.Other...) {
 			if len(values.Values) != len(in.Measures) {
 				return fmt.Errorf("run %s: want the values of %d measures, got %d", r.Name, len(in.Measures), len(values.Values))
 			}
@@ -299,7 +300,7 @@ func (in CompareInput) check(opt CompareOptions) error {
 					return fmt.Errorf("run %s, %s: want values of %d queries, got %d", r.Name, in.Measures[m], len(in.Queries), len(v))
 				}
 				for q, x := range v {
-					if math.IsNaN(x) || math.IsInf(x, 0) {
+					if math.IsNaN(x) && i == 0 || math.IsInf(x, 0) {
 						return fmt.Errorf("run %s: query %s has no value in %s, so it cannot be paired", r.Name, in.Queries[q], in.Measures[m])
 					}
 				}
@@ -831,9 +832,8 @@ func (x *measured) oddSet() string {
 	return ""
 }
 
-// tieOrder decides again with equal scores in other orders and says which
-// verdicts turn.
-func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
+// otherRules lists the rules for equal scores under which there are values.
+func (in CompareInput) otherRules() []string {
 	var rules []string
 	for _, r := range in.Runs {
 		for _, o := range r.Other {
@@ -842,11 +842,23 @@ func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
 			}
 		}
 	}
-	for _, rule := range rules {
+	return rules
+}
+
+// tieOrder decides again with equal scores in other orders and says which
+// verdicts turn. A pair without all values keeps its p, as one of the family.
+func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
+	for _, rule := range in.otherRules() {
 		again := measured{pairs: x.pairs}
-		for _, p := range x.pairs {
+		for i, p := range x.pairs {
 			d := differences(in.Runs[p[0]].under(rule, m), in.Runs[p[1]].under(rule, m))
-			again.out.Pairs = append(again.out.Pairs, ComparedPair{Difference: testPair(d, opt)})
+			test := x.out.Pairs[i].Difference
+			if slices.ContainsFunc(d, math.IsNaN) {
+				test.Adjusted = test.P
+			} else {
+				test = testPair(d, opt)
+			}
+			again.out.Pairs = append(again.out.Pairs, ComparedPair{Difference: test})
 		}
 		adjust(opt, func(yield func(*Difference) bool) {
 			for i := range again.out.Pairs {
@@ -944,6 +956,31 @@ func (in CompareInput) notes() []Note {
 		add(NoteHoles, "of the first ten hits %.0f %% were judged in %s and %.0f %% in %s; an unjudged hit counts as not relevant, which favours the former.",
 			100*in.Runs[high].Judged, in.Runs[high].Name, 100*in.Runs[low].Judged, in.Runs[low].Name)
 	}
+	for _, rule := range in.otherRules() {
+		var measures, runs []string
+		most := 0
+		for m, name := range in.Measures {
+			for _, r := range in.Runs {
+				n := 0
+				for _, v := range r.under(rule, m) {
+					if math.IsNaN(v) {
+						n++
+					}
+				}
+				if n > 0 && !slices.Contains(measures, name) {
+					measures = append(measures, name)
+				}
+				if n > 0 && !slices.Contains(runs, r.Name) {
+					runs = append(runs, r.Name)
+				}
+				most = max(most, n)
+			}
+		}
+		if len(measures) > 0 {
+			add(NoteTieUntried, "whether verdicts of %s hold with -ties %s could not be tried for pairs with %s: for up to %s of a run the mean over all orders of equal scores takes long, or does not exist, as where -M cuts a tie from which -J drops documents.",
+				few(measures), rule, few(runs), queries(most))
+		}
+	}
 	if in.Group == nil {
 		if langs := idLanguages(in.Queries); len(langs) > 1 {
 			add(NoteMixedLanguages, "the ids of queries look like those of %d languages (%s): a language with many queries decides for all; give -groups a file of query and language to test within each.", len(langs), firstFew(langs))
@@ -1029,7 +1066,7 @@ func firstFew(names []string) string {
 
 // tieWords says what hangs on the rule for equal scores.
 func (in CompareInput) tieWords(c *Comparison) string {
-	most, turns := 0, false
+	most, turns, tried := 0, false, ""
 	for m := range in.Measures {
 		for _, r := range in.Runs {
 			most = max(most, r.dependent(m))
@@ -1037,6 +1074,9 @@ func (in CompareInput) tieWords(c *Comparison) string {
 	}
 	for _, n := range c.Notes {
 		turns = turns || n.Code == NoteTieOrder
+		if n.Code == NoteTieUntried {
+			tried = " that could be tried"
+		}
 	}
 	switch {
 	case most == 0:
@@ -1044,7 +1084,7 @@ func (in CompareInput) tieWords(c *Comparison) string {
 	case turns:
 		return fmt.Sprintf(" (it decides the value of up to %s of a run, and verdicts)", queries(most))
 	}
-	return fmt.Sprintf(" (it decides the value of up to %s of a run, but no verdict)", queries(most))
+	return fmt.Sprintf(" (it decides the value of up to %s of a run, but no verdict%s)", queries(most), tried)
 }
 
 // method says in two lines how it was decided and what it is about.

@@ -198,6 +198,13 @@ func TestCompareNotes(t *testing.T) {
 			in.Runs[1].Other = []TieValues{{Ties: "trec9", Values: [][]float64{noisy(80, .49, .05, 2)}}}
 			return in
 		}, nil},
+		{"orders that have no mean", func() CompareInput {
+			in := clean()
+			other := noisy(80, .49, .05, 2)
+			other[3] = math.NaN()
+			in.Runs[1].Other = []TieValues{{Ties: "expected", Values: [][]float64{other}}}
+			return in
+		}, []string{NoteTieUntried}},
 		{"overlap", func() CompareInput {
 			return compareInput(noisy(80, .300, .05, 1), noisy(80, .314, .05, 4), noisy(80, .328, .05, 3))
 		}, []string{NoteOverlap}},
@@ -239,6 +246,7 @@ func TestCompareTies(t *testing.T) {
 	}{
 		{noisy(80, .3, .05, 2), "ties: trec10 (it decides the value of up to 12 queries of a run, and verdicts)."},
 		{noisy(80, .49, .05, 2), "ties: trec10 (it decides the value of up to 12 queries of a run, but no verdict)."},
+		{append(noisy(79, .3, .05, 2), math.NaN()), "ties: trec10 (it decides the value of up to 12 queries of a run, but no verdict that could be tried)."},
 	} {
 		in := compareInput(noisy(80, .3, .05, 1), noisy(80, .5, .05, 2))
 		in.Runs[0].TieDependent = []int{1}
