@@ -308,7 +308,7 @@ func paperOfScores(t *analysis.ScoreTable) report.Paper {
 	for _, m := range t.Models {
 		r := report.PaperRow{Name: m.Name, Mean: report.PaperValue{OK: len(t.Columns) > 0, Value: m.Mean}, Letters: m.Letters}
 		if g := m.Gain; g != nil {
-			r.Gain = &report.PaperGain{Value: g.Mean, Low: g.Low, High: g.High}
+			r.Gain = &report.PaperGain{Value: g.Mean, Low: float64(g.Low), High: float64(g.High)}
 		}
 		for _, c := range p.Columns {
 			v, ok := m.Values[c]

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/stats"
@@ -20,7 +22,8 @@ type Collector struct {
 	groups  []*group
 	index   map[string]*group
 	queries map[string]int32
-	names   []string // of queries
+	names   []string         // of queries
+	shared  map[string]int32 // numbers of what queries are called in any language
 	cells   map[string]int32
 	digests []string // of cells
 	last    *group
@@ -53,6 +56,7 @@ func NewCollector(d Design) *Collector {
 		role:    map[string]string{},
 		index:   map[string]*group{},
 		queries: map[string]int32{},
+		shared:  map[string]int32{},
 		cells:   map[string]int32{},
 	}
 	c.design.Axes = slices.Clone(d.Axes)
@@ -169,6 +173,7 @@ type score struct {
 	seeds    int
 	rows     int
 	ids      []int32   // of the queries, by name
+	asked    []int32   // what they ask, a number that translations share: see shareOf
 	values   []float64 // of the queries, seeds averaged
 }
 
@@ -215,12 +220,30 @@ func (c *Collector) fold(g *group, rank, cellRank []int32) (*score, *clash, erro
 			n++
 		}
 		s.ids = append(s.ids, rank[obs[i].query])
+		s.asked = append(s.asked, c.shareOf(c.names[obs[i].query], g.head.QueryLanguage))
 		s.values = append(s.values, sum/float64(n))
 		s.seeds = max(s.seeds, n)
 		i = j
 	}
 	s.mean = stats.Mean(s.values)
 	return s, differ, nil
+}
+
+// shareOf numbers what a query asks in whatever language: queries with the same
+// id are translations of one another, and so are those whose ids differ in the
+// code of their language only ("deu/q17", "fra/q17").
+func (c *Collector) shareOf(id, lang string) int32 {
+	if rest, ok := strings.CutPrefix(id, lang); ok && lang != "" {
+		if r, size := utf8.DecodeRuneInString(rest); size > 0 && !unicode.IsLetter(r) && !unicode.IsDigit(r) {
+			id = rest[size:]
+		}
+	}
+	n, ok := c.shared[id]
+	if !ok {
+		n = int32(len(c.shared))
+		c.shared[id] = n
+	}
+	return n
 }
 
 // metric names the metric block of a cell.

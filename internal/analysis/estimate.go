@@ -639,7 +639,8 @@ func (s *sample) estimate(q *quantity) Estimate {
 	} else {
 		// These languages: they are no sample, but their queries are.
 		e.Inference, e.Reason = inferThese, ReasonFewLanguages
-		fixed := stats.Crossed{VLang: s.queryVariance(q), VUnit: c.VUnit, DFUnit: c.DFUnit, DFLang: s.queryDF()}
+		noise, df := s.queryNoise(q)
+		fixed := stats.Crossed{VLang: noise, VUnit: c.VUnit, DFUnit: c.DFUnit, DFLang: df}
 		v, e.DF = fixed.VLang+fixed.VUnit, fixed.DF()
 	}
 	if c.DFUnit < 2 && method != methodLanguages {
@@ -716,13 +717,13 @@ func (s *sample) variance(q *quantity) (stats.Crossed, string, bool) {
 	return c, "crossed", c.DFUnit > 0
 }
 
-// queryVariance is the part of the variance of a quantity that is due to which
-// queries were asked, in these languages.
-func (s *sample) queryVariance(q *quantity) float64 {
-	var total float64
-	for _, l := range s.langs {
-		infl := map[int32]float64{}
-		var ids []int32
+// queryNoise is the part of the variance of a quantity that is due to which
+// queries were asked, in these languages, with its degrees of freedom.
+func (s *sample) queryNoise(q *quantity) (v, df float64) {
+	all := make([]answers, len(s.langs))
+	for i, l := range s.langs {
+		at := map[int32]int{} // queries, by id
+		x := &all[i]
 		for _, r := range s.g.runs {
 			sc := r.scores[l]
 			if sc == nil {
@@ -731,7 +732,7 @@ func (s *sample) queryVariance(q *quantity) float64 {
 			var w float64
 			if q.logitW != nil && q.logitW[r.id] != 0 {
 				n := float64(len(sc.values))
-				m := (n*sc.mean + 0.5) / (n + 1)
+				m := (float64(n*sc.mean) + 0.5) / (n + 1)
 				w += q.logitW[r.id] / (m * (1 - m))
 			}
 			if q.rawW != nil {
@@ -741,30 +742,18 @@ func (s *sample) queryVariance(q *quantity) float64 {
 				continue
 			}
 			for k, id := range sc.ids {
-				if _, ok := infl[id]; !ok {
-					ids = append(ids, id)
+				j, ok := at[id]
+				if !ok {
+					j = len(x.values)
+					at[id] = j
+					x.asked, x.values = append(x.asked, sc.asked[k]), append(x.values, 0)
 				}
-				infl[id] += w * (sc.values[k] - sc.mean)
+				x.values[j] += float64(w * (sc.values[k] - sc.mean))
 			}
 		}
-		if len(ids) < 2 {
-			continue
-		}
-		v := make([]float64, len(ids))
-		for k, id := range ids {
-			v[k] = infl[id]
-		}
-		total += stats.Variance(v) / float64(len(v))
 	}
-	return total / float64(len(s.langs)*len(s.langs))
-}
-
-func (s *sample) queryDF() float64 {
-	var df float64
-	for _, l := range s.langs {
-		df += float64(s.g.queries[l] - 1)
-	}
-	return max(1, df)
+	v, df = noiseOf(all, s.g.asksAlike())
+	return v / float64(len(s.langs)*len(s.langs)), max(1, df)
 }
 
 // alikeP is how improbable the differences between draws must be, if runs were

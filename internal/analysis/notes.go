@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -177,7 +178,7 @@ func (g *grid) systemNotes(a Analysis, add func(code string, warning bool, forma
 	if s.Main && len(a.Effects) > 0 {
 		add(NoteUnlike, true, "No axis varies %s here: what a doubling does is read from systems that may differ in other things too.", list(factorsOf(a.Effects)))
 	}
-	left, tests, skewed := 0, 0, 0
+	left, tests, skewed, equal := 0, 0, 0, 0
 	for _, x := range s.Systems {
 		for _, l := range x.PerLanguage {
 			if t := l.Test; t != nil {
@@ -185,6 +186,9 @@ func (g *grid) systemNotes(a Analysis, add func(code string, warning bool, forma
 				tests++
 				if t.Skewed {
 					skewed++
+				}
+				if math.IsNaN(float64(t.Low)) {
+					equal++
 				}
 			}
 		}
@@ -194,6 +198,9 @@ func (g *grid) systemNotes(a Analysis, add func(code string, warning bool, forma
 	}
 	if skewed > 0 {
 		add(NoteSkewed, false, "In %d of %s within a language there are fewer than %d queries and their differences are skewed: those p values are rough.", skewed, count(tests, "comparison"), fewQueries)
+	}
+	if equal > 0 {
+		add(NoteEqual, false, "In %d of %s within a language every query differs by the same amount: t and its interval are undefined there, and p is that of the sign-flip test.", equal, count(tests, "comparison"))
 	}
 	if x := a.Across; x != nil && !x.Comparable && len(g.analysis.Reference) > 0 {
 		add(NoteLevels, true, "The gap to %s that the analysis asks for is not given. %s", list(g.analysis.Reference), x.Reason)

@@ -39,9 +39,9 @@ type ScoreModel struct {
 // ScoreGain is a difference to the baseline over subsets.
 type ScoreGain struct {
 	Mean  float64 `json:"mean"`
-	Low   float64 `json:"low"` // 95 %
-	High  float64 `json:"high"`
-	T     float64 `json:"t"` // 0 where all differences are equal
+	Low   Float   `json:"low"` // 95 %; null, with P of the sign-flip test, where all differences are equal
+	High  Float   `json:"high"`
+	T     Float   `json:"t"` // null where all differences are equal
 	P     float64 `json:"p"`
 	PHolm float64 `json:"p_adj"` // Holm, over models
 	Wins  int     `json:"wins"`
@@ -300,20 +300,24 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 	}
 	var p []float64
 	var gains []*ScoreGain
+	var equal []string
 	for i := range t.Models {
 		if i == base {
 			continue
 		}
-		x := stats.PairedT(minus(t.Models[i], t.Models[base]), 1-alpha)
-		g := &ScoreGain{Mean: x.Mean, Low: x.Low, High: x.High, P: x.P, Wins: x.Wins, Ties: x.Ties, Loss: x.Losses}
-		if !math.IsInf(x.T, 0) {
-			g.T = x.T
+		x := testDifferences(minus(t.Models[i], t.Models[base]), 1-alpha, 0, flipSeed)
+		g := &ScoreGain{Mean: x.Mean, Low: Float(x.Low), High: Float(x.High), T: Float(x.T), P: x.P, Wins: x.Wins, Ties: x.Ties, Loss: x.Losses}
+		if math.IsNaN(x.Low) {
+			equal = append(equal, t.Models[i].Name+" − "+t.Baseline)
 		}
 		t.Models[i].Gain = g
 		p, gains = append(p, x.P), append(gains, g)
 	}
 	for i, padj := range stats.Holm(p) {
 		gains[i].PHolm = padj
+	}
+	if len(equal) > 0 {
+		add(NoteEqual, true, "Every subset differs by the same amount in %s: t and its interval are undefined there, and p is that of the sign-flip test.", list(equal))
 	}
 	if len(t.Columns) < minLanguages {
 		add(NoteFewLanguages, true, "With fewer than %d subsets the intervals say little about others, and no groups are made.", minLanguages)
@@ -325,7 +329,7 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 	for i, a := range t.Models {
 		means[i] = a.Mean
 		for _, b := range t.Models[i+1:] {
-			p = append(p, stats.PairedT(minus(a, b), 1-alpha).P)
+			p = append(p, testDifferences(minus(a, b), 1-alpha, 0, flipSeed).P)
 		}
 	}
 	adjusted := stats.Holm(p)

@@ -48,9 +48,9 @@ func TestCompareScores(t *testing.T) {
 		by[m.Name] = m
 	}
 	near64(t, "e5 − ft", by["e5"].Gain.Mean, .0217745, 1e-9)
-	near64(t, "t", by["e5"].Gain.T, 4.0373865, 1e-7)
+	near64(t, "t", float64(by["e5"].Gain.T), 4.0373865, 1e-7)
 	near64(t, "p", by["e5"].Gain.P, 7.0347762e-4, 1e-11)
-	near64(t, "t of pt − ft", by["pt"].Gain.T, -24.339924, 1e-6)
+	near64(t, "t of pt − ft", float64(by["pt"].Gain.T), -24.339924, 1e-6)
 	if g := by["e5"].Gain; g.Wins != 15 || g.Loss != 5 || g.PHolm < g.P {
 		t.Errorf("%+v", *g) // five languages in which e5 is not better: dan, fas, ind, swe and tur
 	}

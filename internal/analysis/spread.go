@@ -6,9 +6,16 @@ import (
 	"github.com/xlrun/xlrun/internal/stats"
 )
 
-// noSpread is how small a scatter is, relative to what scatters, that comes
-// from rounding alone.
+// noSpread is how small a scatter is that comes from rounding alone. Values of
+// measures are of the order of 1, and differences of them are off by some 1e-16
+// however small they are.
 const noSpread = 1e-12
+
+// roundedOnly tells whether a deviation of values around so large comes from
+// rounding alone.
+func roundedOnly(deviation, size float64) bool {
+	return deviation <= noSpread*max(1, math.Abs(size))
+}
 
 // Few queries with skewed differences mislead every test; these are the limits
 // at which that is said.
@@ -24,7 +31,7 @@ const (
 // all are 0 it stays as it is: P is 1, and the interval 0.
 func testDifferences(d []float64, level float64, draws int, seed uint64) stats.Paired {
 	t := stats.PairedT(d, level)
-	if t.N < 2 || t.Mean == 0 || t.SD > noSpread*math.Abs(t.Mean) {
+	if t.N < 2 || t.Mean == 0 || !roundedOnly(t.SD, t.Mean) {
 		return t
 	}
 	infinite := math.Inf(int(math.Copysign(1, t.Mean)))

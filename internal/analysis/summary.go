@@ -138,7 +138,7 @@ type Level struct {
 
 // Estimate is a number with its uncertainty. Limits are t intervals.
 type Estimate struct {
-	OK     bool   `json:"ok"`
+	OK     bool   `json:"ok"`               // there is an interval
 	Reason string `json:"reason,omitempty"` // a Reason* code where not OK, or why the inference is narrower
 	Unit   string `json:"unit"`             // "log-odds", "measure", "ratio"
 
@@ -365,6 +365,7 @@ const (
 	ReasonTooFewRuns   = "too few runs"
 	ReasonUnbounded    = "unbounded"
 	ReasonNoData       = "no data"
+	ReasonNoSpread     = "no spread"  // all values are equal: there are Value and P, of a sign-flip test, and no interval
 	ReasonExpression   = "expression" // the claim asks for something that this analysis has not
 	ReasonSelection    = "selection"  // the claim names cells that are not there, or do not belong together
 	ReasonAmbiguous    = "ambiguous"  // the claim would be about several conditions at once

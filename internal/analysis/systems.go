@@ -72,7 +72,7 @@ type SystemGain struct {
 type SystemLanguage struct {
 	Code    string      `json:"code"`
 	Mean    float64     `json:"mean"`
-	Half    float64     `json:"half"` // 95 % half-width over queries; 0 with one query
+	Half    float64     `json:"half"` // 95 % half-width over queries; 0 with one query, or where all have one value
 	Queries int         `json:"queries"`
 	Pool    int         `json:"pool"`           // candidates
 	Test    *PairedTest `json:"test,omitempty"` // against the baseline; nil for the baseline and where that lacks the language
@@ -84,8 +84,8 @@ type PairedTest struct {
 	Queries int      `json:"queries"`
 	Left    int      `json:"left,omitempty"` // queries that only one of the two has a value for: left out
 	Gain    float64  `json:"gain"`
-	Low     float64  `json:"low"` // 95 %
-	High    float64  `json:"high"`
+	Low     Float    `json:"low"` // 95 %; null, with P of the sign-flip test, where every query differs by the same amount
+	High    Float    `json:"high"`
 	P       float64  `json:"p"`     // paired t, two-sided
 	PHolm   float64  `json:"p_adj"` // Holm, over the systems within this language
 	G       *float64 `json:"g,omitempty"`
@@ -101,8 +101,8 @@ type SystemPair struct {
 	B     string  `json:"b"`
 	OK    bool    `json:"ok"`
 	Gain  float64 `json:"gain"` // A − B, measure units
-	Low   float64 `json:"low"`  // 95 %, not corrected
-	High  float64 `json:"high"`
+	Low   Float   `json:"low"`  // 95 %, not corrected; null, with P of a sign-flip test, where differences have no spread
+	High  Float   `json:"high"`
 	P     float64 `json:"p"`
 	PHolm float64 `json:"p_adj"` // Holm, over all pairs
 	Apart bool    `json:"apart"`
@@ -127,11 +127,11 @@ type system struct {
 
 // queryMeans are the values of a system in one language, draws averaged.
 type queryMeans struct {
-	ids    []int32 // ascending
-	values []float64
-	mean   float64 // of the means of the runs
-	pool   int
-	ok     bool
+	ids []int32 // ascending
+	answers
+	mean float64 // of the means of the runs
+	pool int
+	ok   bool
 }
 
 // systemsOf finds the systems of a grid, in its order.
@@ -202,8 +202,8 @@ func (g *grid) systemsOf() []*system {
 // queries averages the runs of a system in one language, query by query.
 func (s *system) queries(l int) queryMeans {
 	type value struct {
-		id int32
-		v  float64
+		id, asked int32
+		v         float64
 	}
 	var all []value
 	var means []float64
@@ -216,7 +216,7 @@ func (s *system) queries(l int) queryMeans {
 		means = append(means, sc.mean)
 		m.pool = sc.pool
 		for k, id := range sc.ids {
-			all = append(all, value{id, sc.values[k]})
+			all = append(all, value{id, sc.asked[k], sc.values[k]})
 		}
 	}
 	if len(means) == 0 {
@@ -229,7 +229,7 @@ func (s *system) queries(l int) queryMeans {
 		for ; j < len(all) && all[j].id == all[i].id; j++ {
 			sum += all[j].v
 		}
-		m.ids, m.values = append(m.ids, all[i].id), append(m.values, sum/float64(j-i))
+		m.ids, m.asked, m.values = append(m.ids, all[i].id), append(m.asked, all[i].asked), append(m.values, sum/float64(j-i))
 		i = j
 	}
 	return m
@@ -237,7 +237,7 @@ func (s *system) queries(l int) queryMeans {
 
 // paired returns the differences on common queries, and how many queries only
 // one side has.
-func (m queryMeans) paired(o queryMeans) (diff []float64, left int) {
+func (m queryMeans) paired(o queryMeans) (diff answers, left int) {
 	i, j := 0, 0
 	for i < len(m.ids) && j < len(o.ids) {
 		switch {
@@ -246,12 +246,12 @@ func (m queryMeans) paired(o queryMeans) (diff []float64, left int) {
 		case m.ids[i] > o.ids[j]:
 			j++
 		default:
-			diff = append(diff, m.values[i]-o.values[j])
+			diff.asked, diff.values = append(diff.asked, m.asked[i]), append(diff.values, m.values[i]-o.values[j])
 			i++
 			j++
 		}
 	}
-	return diff, len(m.ids) + len(o.ids) - 2*len(diff)
+	return diff, len(m.ids) + len(o.ids) - 2*len(diff.values)
 }
 
 // repeated says whether a system was repeated.
@@ -267,8 +267,11 @@ func (g *grid) meanOfSystem(s *system, langs []int) Estimate {
 func (g *grid) gainOf(a, b *system, langs []int) Estimate {
 	if g.repeated(b) && !g.repeated(a) { // units are the draws of the first
 		e := g.overLanguages(b, a, langs, false)
-		e.Value, e.Low, e.High = -e.Value, -e.High, -e.Low
-		e.Low80, e.High80, e.Low50, e.High50 = -e.High80, -e.Low80, -e.High50, -e.Low50
+		e.Value = -e.Value
+		if e.OK {
+			e.Low, e.High = -e.High, -e.Low
+			e.Low80, e.High80, e.Low50, e.High50 = -e.High80, -e.Low80, -e.High50, -e.Low50
+		}
 		return e
 	}
 	return g.overLanguages(a, b, langs, false)
@@ -309,14 +312,14 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 	if q.units > 1 {
 		e = s.estimate(q)
 		if !e.OK || !few || e.Inference == inferThese {
-			return e.settled()
+			return g.settled(e, q, a, b, langs)
 		}
 		c, _, _ := s.variance(q)
 		v, df := g.queryNoise(a, b, langs)
 		fixed := stats.Crossed{VLang: v, VUnit: c.VUnit, DFUnit: c.DFUnit, DFLang: df}
 		e.Inference, e.Method, e.DF = inferThese, inferThese, fixed.DF()
 		e.setLimits(math.Sqrt(v + c.VUnit))
-		return e.settled()
+		return g.settled(e, q, a, b, langs)
 	}
 	e.Replication = unitCheckpoint
 	if few {
@@ -327,47 +330,74 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 		}
 		e.DF = df
 		e.setLimits(math.Sqrt(v))
-		return e.settled()
+		return g.settled(e, q, a, b, langs)
 	}
 	e.Inference, e.Method, e.DF = inferLanguages, methodLanguages, float64(len(langs)-1)
 	e.VarLanguage = stats.Variance(q.byLang) / float64(len(langs))
 	e.setLimits(math.Sqrt(e.VarLanguage))
-	return e.settled()
+	return g.settled(e, q, a, b, langs)
 }
 
-// settled gives an estimate without any spread the p value it has.
-func (e Estimate) settled() Estimate {
-	if e.OK && e.SE == 0 {
-		e.P = 1
-		if e.Value != 0 {
-			e.P = 0
+// settled takes the interval from an estimate whose values are all equal: they
+// leave nothing to judge by, as in testDifferences, and P becomes that of
+// sign flips of what was sampled: of languages or queries, and of draws, the
+// larger of the two where there are both. Where two systems do not differ at
+// all, the interval is 0 and P is 1.
+func (g *grid) settled(e Estimate, q *quantity, a, b *system, langs []int) Estimate {
+	var size float64
+	var flips []float64
+	for _, v := range q.byLang {
+		if !math.IsNaN(v) {
+			size, flips = max(size, math.Abs(v)), append(flips, v)
 		}
 	}
-	return e
+	if !e.OK || !roundedOnly(e.SE, size) {
+		return e
+	}
+	if b != nil && size == 0 {
+		e.P = 1
+		return e
+	}
+	if e.Inference == inferThese {
+		flips = influences(g.answers(a, b, langs))
+	}
+	p, _ := stats.SignFlip(flips, 0, flipSeed)
+	if q.units > 1 {
+		units := make([]float64, len(q.byUnit))
+		for u := range units {
+			units[u], _ = matrixMean(q.byUnit[u:u+1], -1, -1)
+		}
+		other, _ := stats.SignFlip(units, 0, flipSeed)
+		p = max(p, other)
+	}
+	return Estimate{
+		Unit: e.Unit, Value: e.Value, Reason: ReasonNoSpread, P: p,
+		Method: e.Method, Replication: e.Replication, Inference: e.Inference, Units: e.Units, Runs: e.Runs, Languages: e.Languages,
+	}
+}
+
+// answers are the values of a system, or the differences of two, by language
+// and query.
+func (g *grid) answers(a, b *system, langs []int) []answers {
+	out := make([]answers, len(langs))
+	for i, l := range langs {
+		out[i] = a.byLang[l].answers
+		if b != nil {
+			out[i], _ = a.byLang[l].paired(b.byLang[l])
+		}
+	}
+	return out
 }
 
 // queryNoise is the variance of a mean over languages that is due to which
-// queries were asked, with Welch's degrees of freedom; df is 0 where there are
+// queries were asked, with its degrees of freedom; df is 0 where there are
 // not enough queries.
 func (g *grid) queryNoise(a, b *system, langs []int) (v, df float64) {
-	var below float64
-	for _, l := range langs {
-		d := a.byLang[l].values
-		if b != nil {
-			d, _ = a.byLang[l].paired(b.byLang[l])
-		}
-		n := float64(len(d))
-		if n < 2 {
-			return 0, 0
-		}
-		x := stats.Variance(d) / n
-		v += x
-		below += x * x / (n - 1)
-		df += n - 1
+	all := g.answers(a, b, langs)
+	if slices.ContainsFunc(all, func(x answers) bool { return len(x.values) < 2 }) {
+		return 0, 0
 	}
-	if below > 0 {
-		df = v * v / below
-	}
+	v, df = noiseOf(all, g.asksAlike())
 	k := float64(len(langs))
 	return v / (k * k), df
 }
@@ -434,7 +464,11 @@ func (g *grid) systems(all []*system) *Systems {
 		for _, b := range all[i+1:] {
 			e := g.gainOf(a, b, langs)
 			p = append(p, pOf(e))
-			out.Pairs = append(out.Pairs, SystemPair{A: a.name, B: b.name, OK: e.OK, Gain: e.Value, Low: e.Low, High: e.High, P: pOf(e)})
+			pair := SystemPair{A: a.name, B: b.name, OK: e.OK, Gain: e.Value, Low: Float(e.Low), High: Float(e.High), P: pOf(e)}
+			if e.Reason == ReasonNoSpread {
+				pair.OK, pair.Low, pair.High = true, Float(math.NaN()), Float(math.NaN())
+			}
+			out.Pairs = append(out.Pairs, pair)
 		}
 	}
 	for i, padj := range stats.Holm(p) {
@@ -456,7 +490,7 @@ func (g *grid) systems(all []*system) *Systems {
 
 // pOf is the p value of an estimate, 1 where there is none.
 func pOf(e Estimate) float64 {
-	if !e.OK {
+	if !e.OK && e.Reason != ReasonNoSpread {
 		return 1
 	}
 	return e.P
@@ -504,13 +538,13 @@ func (g *grid) system(s, base *system, langs []int) System {
 }
 
 // pairedTest tests differences; without two of them it is not OK.
-func pairedTest(diff []float64, left int) *PairedTest {
-	t := &PairedTest{Queries: len(diff), Left: left, P: 1, PHolm: 1}
-	if len(diff) < 2 {
+func pairedTest(diff answers, left int) *PairedTest {
+	t := &PairedTest{Queries: len(diff.values), Left: left, P: 1, PHolm: 1}
+	if t.Queries < 2 {
 		return t
 	}
-	p := stats.PairedT(diff, 1-alpha)
-	t.OK, t.Gain, t.Low, t.High, t.P = true, p.Mean, p.Low, p.High, p.P
+	p := testDifferences(diff.values, 1-alpha, 0, flipSeed)
+	t.OK, t.Gain, t.Low, t.High, t.P = true, p.Mean, Float(p.Low), Float(p.High), p.P
 	t.Wins, t.Ties, t.Losses = p.Wins, p.Ties, p.Losses
 	if !math.IsNaN(p.G) && !math.IsInf(p.G, 0) {
 		t.G = &p.G
@@ -611,17 +645,26 @@ func (s *Systems) say(measure string) []string {
 	}
 	out = append(out, lead+".")
 
-	var clear, open []string
+	var clear, open, flat []string
+	unit := s.unit()
 	for _, x := range s.Systems {
 		if x.Against == nil || x.Against.With != s.Baseline {
 			continue
 		}
 		e := x.Against.Gain
-		if !e.OK {
+		if !e.OK && e.Reason != ReasonNoSpread {
 			continue
 		}
 		st := styleOf(unitMeasure, (e.High-e.Low)/2).apart(e.Low, e.High)
 		switch {
+		case e.OK && e.SE == 0:
+			flat = append(flat, fmt.Sprintf("%s has the same value in every %s", x.Name, unit))
+		case !e.OK:
+			word := "gains"
+			if e.Value < 0 {
+				word = "loses"
+			}
+			flat = append(flat, fmt.Sprintf("%s %s **%s** in every %s alike, without an interval (sign-flip test, %s)", x.Name, word, st.with(st.number(math.Abs(e.Value))), unit, pText(Float(e.P))))
 		case e.Low > 0:
 			clear = append(clear, fmt.Sprintf("%s gains **%s** (%s)", x.Name, st.with(st.number(e.Value)), st.from(e.Low, e.High)))
 		case e.High < 0:
@@ -638,6 +681,9 @@ func (s *Systems) say(measure string) []string {
 	}
 	if len(clear) > 0 {
 		out = append(out, fmt.Sprintf("Against %s, on the same queries: %s. Intervals are 95 %%, each for itself.", s.Baseline, cut(clear)))
+	}
+	if len(flat) > 0 {
+		out = append(out, fmt.Sprintf("Against %s, %s.", s.Baseline, cut(flat)))
 	}
 	if len(open) > 0 {
 		out = append(out, fmt.Sprintf("Against %s, these are not settled: %s all fits these data.", s.Baseline, cut(open)))
@@ -663,6 +709,18 @@ func (s *Systems) say(measure string) []string {
 		out = append(out, fmt.Sprintf("Taken one by one, of %s: %s (compared with %s, corrected for several systems).", count(len(s.Languages), "language"), cut(each), s.Baseline))
 	}
 	return out
+}
+
+// unit is what differences are taken over: what agrees where they have no
+// spread.
+func (s *Systems) unit() string {
+	switch {
+	case s.Inference == inferLanguages:
+		return "language"
+	case len(s.Languages) > 1:
+		return "query of a language"
+	}
+	return "query"
 }
 
 // apart says whether two systems are told apart.

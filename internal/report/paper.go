@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"strings"
 )
 
@@ -34,8 +35,18 @@ type PaperValue struct {
 	Marked bool    // a difference to the baseline was found
 }
 
-// PaperGain is a difference to the baseline with its 95 % interval.
+// PaperGain is a difference to the baseline with its 95 % interval, whose limits
+// are NaN where there is none.
 type PaperGain struct{ Value, Low, High float64 }
+
+// text writes a gain in points: "+1.2 [+0.4, +2.0]".
+func (g PaperGain) text() string {
+	if math.IsNaN(g.Low) || math.IsNaN(g.High) {
+		return signed(100*g.Value, 2)
+	}
+	n := decimals(100*g.Low, 100*g.High)
+	return fmt.Sprintf("%s [%s, %s]", signed(100*g.Value, n), signed(100*g.Low, n), signed(100*g.High, n))
+}
 
 // paperDecimals is how many digits of a measure papers print.
 const paperDecimals = 3
@@ -72,11 +83,24 @@ func (p Paper) gains() bool {
 	return false
 }
 
+// steady says whether some gain has no interval.
+func (p Paper) steady() bool {
+	for _, r := range p.Rows {
+		if r.Gain != nil && math.IsNaN(r.Gain.Low) {
+			return true
+		}
+	}
+	return false
+}
+
 // Caption says what the table shows and how its marks came about.
 func (p Paper) Caption() string {
 	s := clean(p.Measure) + " by system and language; the best of a column is bold."
 	if p.gains() {
 		s += " Gains over " + clean(p.Baseline) + " are in points with 95 % intervals."
+	}
+	if p.steady() {
+		s += " A gain without an interval is the same wherever it was measured, which leaves no spread to judge by."
 	}
 	if p.marked() {
 		s += " An asterisk marks values that differ from " + clean(p.Baseline) + "."
@@ -152,8 +176,7 @@ func (p Paper) LaTeX(label string) []byte {
 		if gains {
 			b.WriteString(" & ")
 			if g := r.Gain; g != nil {
-				n := decimals(100*g.Low, 100*g.High)
-				b.WriteString(latexText(fmt.Sprintf("%s [%s, %s]", signed(100*g.Value, n), signed(100*g.Low, n), signed(100*g.High, n))))
+				b.WriteString(latexText(g.text()))
 			}
 		}
 		for i, v := range r.Values {
@@ -206,8 +229,7 @@ func (p Paper) Markdown() []byte {
 		if gains {
 			gain := ""
 			if g := r.Gain; g != nil {
-				n := decimals(100*g.Low, 100*g.High)
-				gain = fmt.Sprintf("%s [%s, %s]", signed(100*g.Value, n), signed(100*g.Low, n), signed(100*g.High, n))
+				gain = g.text()
 			}
 			row = append(row, gain)
 		}

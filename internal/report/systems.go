@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -52,8 +53,12 @@ func (d *drawing) paper() Paper {
 		if s.Mean.OK {
 			r.Mean.Half = (s.Mean.High - s.Mean.Low) / 2
 		}
-		if g := s.Against; g != nil && g.Gain.OK {
+		switch g := s.Against; {
+		case g == nil:
+		case g.Gain.OK:
 			r.Gain = &PaperGain{g.Gain.Value, g.Gain.Low, g.Gain.High}
+		case g.Gain.Reason == analysis.ReasonNoSpread:
+			r.Gain = &PaperGain{g.Gain.Value, math.NaN(), math.NaN()}
 		}
 		for _, l := range s.PerLanguage {
 			i := slices.Index(codes, l.Code)
@@ -133,7 +138,7 @@ func (d *drawing) tests() table {
 				t.add(s.Name, s.Against.With, who, num(float64(r.Queries), 0), cell{Text: "not tested"}, cell{}, cell{}, cell{}, cell{}, cell{}, cell{}, cell{}, cell{})
 				continue
 			}
-			v, low, high := ranged(r.Gain, r.Low, r.High)
+			v, low, high := ranged(r.Gain, float64(r.Low), float64(r.High))
 			g := cell{}
 			if r.G != nil {
 				g = num(*r.G, 2)
@@ -162,7 +167,9 @@ func (d *drawing) pairs() table {
 			t.add(x.A, x.B, cell{}, cell{}, cell{}, cell{}, cell{}, apart)
 			continue
 		}
-		t.add(x.A, x.B, num(100*x.Gain, 2), num(100*x.Low, 2), num(100*x.High, 2), probability(x.P), probability(x.PHolm), apart)
+		v, low, high := ranged(x.Gain, float64(x.Low), float64(x.High))
+		v.Show, v.Small = "", ""
+		t.add(x.A, x.B, v, low, high, probability(x.P), probability(x.PHolm), apart)
 	}
 	return t
 }
@@ -270,9 +277,15 @@ func (d *drawing) systemsFigure() (figure, bool) {
 	}
 	t := intervalTable("System", "Points over "+clean(x.Baseline))
 	var rows list
-	var said []string
+	var said, steady []string
 	for _, s := range x.Systems {
-		if s.Against == nil || s.Against.With != x.Baseline || !s.Against.Gain.OK {
+		if s.Against == nil || s.Against.With != x.Baseline {
+			continue
+		}
+		if s.Against.Gain.Reason == analysis.ReasonNoSpread {
+			steady = append(steady, clean(s.Name))
+		}
+		if !s.Against.Gain.OK {
 			continue
 		}
 		e := s.Against.Gain
@@ -288,9 +301,13 @@ func (d *drawing) systemsFigure() (figure, bool) {
 	if x.Inference == "languages" {
 		over = "over languages, which are the sample"
 	}
+	left := ""
+	if len(steady) > 0 {
+		left = " Not drawn, because equal differences give no interval: " + words(steady) + "."
+	}
 	return figure{
 		Kind: "systems", Title: "What each system gains over " + clean(x.Baseline) + ".", Wide: true,
-		Caption: "Dot: mean difference " + over + ", on the same queries. Thick to thin bars: 50, 80 and 95 % intervals.",
+		Caption: "Dot: mean difference " + over + ", on the same queries. Thick to thin bars: 50, 80 and 95 % intervals." + left,
 		Alt:     "Interval plot of differences in points of " + clean(d.a.Measure) + ". " + strings.Join(said, " "),
 		Spec:    graduated("Points of "+clean(d.a.Measure)+" over "+short(x.Baseline, 24)+" (1 point = 0.01)", rows, 0, "points"), Rows: t,
 	}, true

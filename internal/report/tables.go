@@ -1,6 +1,7 @@
 package report
 
 import (
+	"math"
 	"strconv"
 	"strings"
 
@@ -25,7 +26,14 @@ func exposureWord(e string) string {
 
 // ranged is a number in points with its interval in small type; the limits go
 // to columns of their own, which the page leaves out.
+//
+// Where the limits are NaN there is no interval, and both are empty.
 func ranged(v, low, high float64) (shown, from, to cell) {
+	if math.IsNaN(low) || math.IsNaN(high) {
+		shown = num(100*v, 2)
+		shown.Show = signed(100*v, 2)
+		return shown, cell{}, cell{}
+	}
 	n := decimals(100*low, 100*high)
 	shown = num(100*v, 2)
 	shown.Show = signed(100*v, n)

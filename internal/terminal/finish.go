@@ -486,9 +486,13 @@ func (u *UI) systems(b *strings.Builder, p painter, a *analysis.Analysis) {
 			mean += " " + p.sym.plusMinus + strings.TrimPrefix(decimal((x.Mean.High-x.Mean.Low)/2, 3), "0")
 		}
 		line := row{u.show(x.Name), x.Letters, mean, ""}
-		if g := x.Against; g != nil && g.With == s.Baseline && g.Gain.OK {
-			e := g.Gain
-			line[3] = fmt.Sprintf("%s [%s, %s]", signed(100*e.Value), signed(100*e.Low), signed(100*e.High))
+		if g := x.Against; g != nil && g.With == s.Baseline {
+			switch e := g.Gain; {
+			case e.OK:
+				line[3] = gain(e.Value, e.Low, e.High)
+			case e.Reason == analysis.ReasonNoSpread:
+				line[3] = gain(e.Value, math.NaN(), math.NaN())
+			}
 		}
 		at := map[string]string{}
 		for _, l := range x.PerLanguage {

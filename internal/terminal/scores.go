@@ -3,6 +3,7 @@ package terminal
 import (
 	"fmt"
 	"io"
+	"math"
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/analysis"
@@ -27,6 +28,19 @@ func (u *UI) Scores(w io.Writer, tables []analysis.ScoreTable) error {
 	}
 	u.write(&u.out, b.String())
 	return nil
+}
+
+// gain writes a difference in points with its interval; without one where the
+// limits are NaN.
+func gain(v, low, high float64) string {
+	if math.IsNaN(low) || math.IsNaN(high) {
+		t := decimal(100*v, 2)
+		if v > 0 {
+			t = "+" + t
+		}
+		return t + " (no interval)"
+	}
+	return fmt.Sprintf("%s [%s, %s]", signed(100*v), signed(100*low), signed(100*high))
 }
 
 func (u *UI) scores(b *strings.Builder, p painter, t *analysis.ScoreTable) {
@@ -56,7 +70,7 @@ func (u *UI) scores(b *strings.Builder, p painter, t *analysis.ScoreTable) {
 			line[2] = decimal(m.Mean, 4)
 		}
 		if g := m.Gain; g != nil {
-			line[3] = fmt.Sprintf("%s [%s, %s]", signed(100*g.Mean), signed(100*g.Low), signed(100*g.High))
+			line[3] = gain(g.Mean, float64(g.Low), float64(g.High))
 			line[4] = fmt.Sprintf("%d of %d", g.Wins, g.Wins+g.Ties+g.Loss)
 		}
 		for _, c := range columns {
