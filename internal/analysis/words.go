@@ -501,7 +501,7 @@ func robustSentence(r *ClaimResult) string {
 		}
 	}
 	if agree == n {
-		return fmt.Sprintf("%d of %d other reasonable analyses give the same verdict.", agree, n)
+		return fmt.Sprintf("Other reasonable analyses that give the same verdict: all %d.", n)
 	}
 	const most = 3
 	more := ""
@@ -509,7 +509,7 @@ func robustSentence(r *ClaimResult) string {
 		more = fmt.Sprintf("; and %d more", len(differ)-most)
 		differ = differ[:most]
 	}
-	return fmt.Sprintf("%d of %d other reasonable analyses give the same verdict; %s%s.", agree, n, strings.Join(differ, "; "), more)
+	return fmt.Sprintf("Other reasonable analyses that give the same verdict: %d of %d; %s%s.", agree, n, strings.Join(differ, "; "), more)
 }
 
 // reasonSentence says why a verdict was forced.

@@ -422,11 +422,11 @@ func TestRobustSentence(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	r.Alternatives = []Alternative{{Name: "without cat", Verdict: Supported}, {Name: "on the measure itself", Verdict: Supported}}
-	if got, want := robustSentence(r), "2 of 2 other reasonable analyses give the same verdict."; got != want {
+	if got, want := robustSentence(r), "Other reasonable analyses that give the same verdict: all 2."; got != want {
 		t.Errorf("got %q", got)
 	}
 	r.Alternatives[0].Verdict = Inconclusive
-	if got, want := robustSentence(r), "1 of 2 other reasonable analyses give the same verdict; without cat it is inconclusive."; got != want {
+	if got, want := robustSentence(r), "Other reasonable analyses that give the same verdict: 1 of 2; without cat it is inconclusive."; got != want {
 		t.Errorf("got %q", got)
 	}
 }

@@ -264,7 +264,7 @@ func fixture(sh shape) Input {
 		Analyses: []analysis.Analysis{a},
 		Claims: []analysis.ClaimResult{
 			claim("size_pays", "Doubling the encoder raises zero-shot nDCG@10 by at least half a point.", analysis.Supported, analysis.CaseAbove, est("measure", 0.026, 0.007, sh.languages), 0.005,
-				"+2.6 points per doubling", "1.9 to 3.3", "above 0.5 points", "Values from 1.9 to 3.3 fit these data, all above 0.5.", "2 of 2 other reasonable analyses give the same verdict."),
+				"+2.6 points per doubling", "1.9 to 3.3", "above 0.5 points", "Values from 1.9 to 3.3 fit these data, all above 0.5.", "Other reasonable analyses that give the same verdict: all 2."),
 			claim("diversity_pays", "At a fixed number of pairs, doubling the training languages raises it by at least half a point.", analysis.Inconclusive, analysis.CaseClearGain, est("measure", 0.010, 0.008, sh.languages), 0.005,
 				"+1.0 points per doubling", "0.2 to 1.8", "above 0.5 points", "A gain is clear, but it may be smaller or larger than the 0.5 asked for. These data do not settle this; that is not evidence of no effect.", "With 16 target languages instead of 8 an effect of this size would be decided in 8 of 10 such studies."),
 			claim("diversity_first", "A doubling of languages is worth more than a doubling of the encoder.", analysis.Refuted, analysis.CaseOpposite, est("measure", -0.016, 0.010, sh.languages), 0,

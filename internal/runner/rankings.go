@@ -447,6 +447,9 @@ func comparable64(f study.Fusion, s []float64) (floor float64, err error) {
 			d := x - mean
 			square += float64(d * d)
 		}
+		if math.IsInf(square, 0) || math.IsNaN(square) {
+			return 0, fmt.Errorf("scores from %g to %g are too far apart for their deviation; fuse by rank", last, best)
+		}
 		sd := math.Sqrt(square / float64(n))
 		for k := range s {
 			if best == last {

@@ -123,6 +123,18 @@ func TestFuseRules(t *testing.T) {
 	if _, err := Fuse(weighted(study.NormaliseNone), [][]results.Ranked{rankedRows("a", 1e308), rankedRows("a", 1e308)}); err == nil {
 		t.Error("a sum beyond what a float holds is accepted")
 	}
+	for _, x := range []float64{1e308, math.Inf(1)} {
+		for _, normalise := range []string{study.NormaliseZScore, study.NormaliseMinMax} {
+			got, err := Fuse(weighted(normalise), [][]results.Ranked{rankedRows("a", x, "b", 1.), rankedRows("a", 2., "b", 1.)})
+			if normalise == study.NormaliseMinMax && x == 1e308 {
+				if err != nil || got[0].Score != 2 {
+					t.Errorf("scores up to %g, %s: got %v, %v", x, normalise, got, err)
+				}
+			} else if err == nil || !strings.Contains(err.Error(), "fuse by rank") {
+				t.Errorf("scores up to %g, %s: want an error that says what to do, got %v, %v", x, normalise, got, err)
+			}
+		}
+	}
 }
 
 // existingRun writes a run over the fake collection with things wrong about

@@ -92,6 +92,10 @@ func Explain(old *Snapshot, toRun []*Step) []Change {
 			}
 			var lines []string
 			Differences("", y, x, func(at string, now, was any) {
+				if files := changedFiles(s, was); at == "sources" && len(files) > 0 {
+					lines = append(lines, files...)
+					return
+				}
 				lines = append(lines, fmt.Sprintf("%s: %s, was %s", at, short(now), short(was)))
 			})
 			add(strings.Join(lines, "; "), s.Block)
@@ -106,6 +110,32 @@ func Explain(old *Snapshot, toRun []*Step) []Change {
 	}
 	if lost > 0 {
 		out = append(out, Change{Text: "never finished, or no longer in the store", Steps: lost})
+	}
+	return out
+}
+
+// changedFiles says which files of a step are not what they were; nil where
+// there were other files.
+func changedFiles(s *Step, was any) []string {
+	old := map[string]any{}
+	list, _ := was.([]any)
+	for _, x := range list {
+		m, _ := x.(map[string]any)
+		if name, ok := m["name"].(string); ok {
+			old[name] = m["digest"]
+		}
+	}
+	var out []string
+	for _, f := range s.Sources {
+		switch digest, known := old[f.Name]; {
+		case !known || f.Path == "":
+			return nil
+		case digest != string(f.Digest):
+			out = append(out, "the content of "+f.Path+" has changed")
+		}
+	}
+	if len(old) != len(s.Sources) {
+		return nil
 	}
 	return out
 }

@@ -270,14 +270,15 @@ func askedBriefly(c analysis.ClaimResult) string {
 }
 
 // follow picks the sentences that say more than the numbers beside them: what
-// an undecided claim leaves open and what would settle it.
+// an undecided claim leaves open and what would settle it, and which other
+// analyses do not give the verdict of a decided one.
 func follow(c analysis.ClaimResult) []string {
-	if c.Verdict != analysis.Inconclusive {
-		return nil
-	}
+	agree := !slices.ContainsFunc(c.Alternatives, func(a analysis.Alternative) bool { return a.Verdict != c.Verdict })
 	var out []string
 	for _, s := range c.Sentences {
-		if strings.HasPrefix(s, "We measured ") || strings.Contains(s, "other reasonable analys") {
+		about := strings.HasPrefix(s, "Other reasonable analyses ")
+		if c.Verdict == analysis.Inconclusive && (about || strings.HasPrefix(s, "We measured ")) ||
+			c.Verdict != analysis.Inconclusive && (!about || agree) {
 			continue
 		}
 		out = append(out, s)
@@ -517,7 +518,7 @@ func (u *UI) systems(b *strings.Builder, p painter, a *analysis.Analysis) {
 	if len(head) > 5 {
 		drop = append(drop, 4)
 	}
-	u.writeTable(b, p, p.table(2, table, rightAligned, append(drop, 3)...))
+	u.narrowTable(b, p, table, rightAligned, append(drop, 3)...)
 }
 
 // signed writes a number of points with its sign and one decimal.

@@ -180,7 +180,7 @@ func testSummary() *analysis.Summary {
 					"We measured +1.0 points. Values from 0.2 to 1.8 fit these data.",
 					"A gain is clear, but it may be smaller or larger than the 0.5 asked for. These data do not settle this; that is not evidence of no effect.",
 					"With 16 target languages instead of 8 an effect of this size would be decided in 8 of 10 such studies.",
-					"3 of 4 other reasonable analyses give the same verdict.",
+					"Other reasonable analyses that give the same verdict: 3 of 4; without cat it is inconclusive.",
 				},
 			},
 			{Name: "diversity_first", Verdict: analysis.Refuted, Case: analysis.CaseOpposite, Measured: "−1.6 points", Interval: "−2.6 to −0.6", Asked: "above 0 points", Sentences: []string{"We measured −1.6 points."}},
