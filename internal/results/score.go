@@ -24,6 +24,3 @@ var scores = format[Score, Score]{name: "scores", row: same[Score], from: same[S
 
 // EncodeScores returns the file of scores.
 func EncodeScores(rows []Score) ([]byte, error) { return scores.bytes(rows) }
-
-// DecodeScores reads a whole file of scores.
-func DecodeScores(b []byte) ([]Score, error) { return scores.all(b) }

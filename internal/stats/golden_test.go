@@ -47,14 +47,6 @@ func TestPairedGolden(t *testing.T) {
 	if !exact {
 		t.Error("ten differences: want the exact test")
 	}
-	near(t, "sign test", SignTest(r.Wins, r.Losses), .1796875, 1e-14)
-	plus, less, p, exact := Wilcoxon(d)
-	near(t, "W+", plus, 42, 0)
-	near(t, "W-", less, 3, 0)
-	near(t, "Wilcoxon", p, .01953125, 0)
-	if !exact {
-		t.Error("Wilcoxon: want the exact test")
-	}
 }
 
 // R: with(sleep, t.test(extra[group == 1], extra[group == 2], paired = TRUE))
@@ -67,50 +59,6 @@ func TestPairedSleep(t *testing.T) {
 	near(t, "p", r.P, .002832890, 5e-10)
 	near(t, "low", r.Low, -2.4598858, 5e-8)
 	near(t, "high", r.High, -.7001142, 5e-8)
-}
-
-// The example of scipy.stats.wilcoxon: heights of plants.
-func TestWilcoxonPlants(t *testing.T) {
-	plus, less, p, exact := Wilcoxon([]float64{6, 8, 14, 16, 23, 24, 28, 29, 41, -48, 49, 56, 60, -67, 75})
-	near(t, "W", min(plus, less), 24, 0)
-	near(t, "p", p, .041259765625, 0)
-	if !exact {
-		t.Error("want the exact test")
-	}
-}
-
-// Smucker, Allan and Carterette 2007, a pair of TREC-3 runs over 50 topics.
-func TestSignTestSmucker(t *testing.T) {
-	near(t, "29 of 50", SignTest(29, 21), .3222363203575469, 1e-14) // by rational arithmetic
-	near(t, "29 of 50, as printed", SignTest(29, 21), .3222, 5e-5)
-	near(t, "25 of 43", SignTest(25, 18), .3603777, 5e-8)
-	near(t, "25 of 43, as printed", SignTest(25, 18), .3604, 5e-5)
-	near(t, "even", SignTest(7, 7), 1, 0)
-	near(t, "nothing", SignTest(0, 0), 1, 0)
-	near(t, "one", SignTest(1, 0), 1, 0)
-	near(t, "5 of 5", SignTest(0, 5), 1.0/16, 1e-16)
-}
-
-func TestKruskalGolden(t *testing.T) {
-	for _, c := range []struct {
-		groups [][]float64
-		h, p   float64
-	}{
-		// The examples of scipy.stats.kruskal.
-		{[][]float64{{1, 3, 5, 7, 9}, {2, 4, 6, 8, 10}}, .2727272727, .6015081344},
-		{[][]float64{{1, 1, 1}, {2, 2, 2}, {2, 2}}, 7, .0301973834},
-		// Fairness of rankings.
-		{[][]float64{{1, 3, 5}, {2, 4, 6}}, .4285714286, .5126907602},
-		{[][]float64{{1, 2, 3}, {4, 5, 6}}, 3.8571428571, .0495346134},
-		{[][]float64{{1, 4}, {2, 3}}, 0, 1},
-		{[][]float64{{1, 2}, nil}, 0, 1},
-		{[][]float64{{3, 3}, {3}}, 0, 1},
-		{nil, 0, 1},
-	} {
-		h, p := Kruskal(c.groups...)
-		near(t, fmt.Sprint(c.groups, " H"), h, c.h, 5e-11)
-		near(t, fmt.Sprint(c.groups, " p"), p, c.p, 1e-10)
-	}
 }
 
 func TestKendallTauB(t *testing.T) {
@@ -223,30 +171,12 @@ func TestPairedOnWebFAQ(t *testing.T) {
 	// The difficulty of languages, as two systems see it.
 	near(t, "τ ft/e5", KendallTauB(webFAQ["ft"], webFAQ["e5"]), .7894737, 5e-8)
 	near(t, "τ e5/jina", KendallTauB(webFAQ["e5"], webFAQ["jina"]), .9157895, 5e-8)
-
-	for name, want := range map[string]float64{"pt": .0762, "ft": .0549, "gte": .0609, "e5": .0449, "jina": .0432} {
-		near(t, "Gini "+name, Gini(webFAQ[name]), want, 5e-5)
-	}
-	// Fine-tuning helps in all 20 languages.
-	near(t, "sign test", SignTest(20, 0), 1.9e-6, 5e-8)
 }
 
-func TestQueriesNeeded(t *testing.T) {
-	for _, c := range []struct {
-		sd   float64
-		want [3]float64
-	}{
-		{.25, [3]float64{4906, 1227, 197}},
-		{.30, [3]float64{7064, 1766, 283}},
-		{.35, [3]float64{9615, 2404, 385}},
-		{.40, [3]float64{12559, 3140, 503}},
-	} {
-		for i, delta := range []float64{.01, .02, .05} {
-			near(t, fmt.Sprint(c.sd, delta), QueriesNeeded(c.sd, delta, .95, .8), c.want[i], 0)
-		}
+// So many queries with such a deviation find a difference of 0.01 in 80 % of
+// samples.
+func TestMinDetectable(t *testing.T) {
+	for n, sd := range map[float64]float64{4906: .25, 7064: .30, 9615: .35, 12559: .40} {
+		near(t, fmt.Sprint("detectable with ", n), MinDetectable(sd/math.Sqrt(n), 1e12, .95, .8), .01, 1e-6)
 	}
-	if q := QueriesNeeded(.3, 0, .95, .8); !math.IsInf(q, 1) {
-		t.Errorf("no difference: %g queries", q)
-	}
-	near(t, "detectable", MinDetectable(.25/math.Sqrt(4906), 1e12, .95, .8), .01, 1e-6)
 }

@@ -2,9 +2,6 @@ package stats
 
 import "math"
 
-// Logit returns ln(p/(1−p)).
-func Logit(p float64) float64 { return math.Log(p / (1 - p)) }
-
 // Expit returns 1/(1+exp(−x)), the inverse of Logit.
 func Expit(x float64) float64 {
 	if x < 0 {

@@ -4,9 +4,6 @@ import (
 	"math"
 	"math/bits"
 	"math/rand/v2"
-	"sort"
-
-	"gonum.org/v1/gonum/mathext"
 )
 
 // Paired describes the differences of two systems on the same queries and
@@ -129,7 +126,8 @@ const sameSum = 1e-12
 // draws assignments (0: [SignFlips]) are drawn, and p is (1+c)/(draws+1) where c
 // of them reach the sum, so that it is never 0 (Phipson and Smyth 2010).
 //
-// Equal differences, draws and seed give equal p, on any machine.
+// Equal differences, draws and seed give equal p, on any machine. Where a
+// difference is NaN or infinite, so is the sum: p is NaN.
 func SignFlip(diff []float64, draws int, seed uint64) (p float64, exact bool) {
 	var d []float64
 	var sum, size float64
@@ -139,6 +137,9 @@ func SignFlip(diff []float64, draws int, seed uint64) (p float64, exact bool) {
 			sum += v
 			size += math.Abs(v)
 		}
+	}
+	if math.IsNaN(size) || math.IsInf(size, 0) {
+		return math.NaN(), true
 	}
 	if draws <= 0 {
 		draws = SignFlips
@@ -208,118 +209,9 @@ func signedSums(d []float64) []float64 {
 	return out
 }
 
-// SignTest returns the exact two-sided p value of the sign test: that of a
-// fair coin with at least so lopsided an outcome, min(1, 2·P(X ≤ min)). Ties
-// are left out by the caller. Without wins and losses it is 1.
-//
-// It asks about medians, not means, and finds too much where differences are
-// skewed (Urbano, Lima and Hanjalic 2019); it is here to compare with
-// published numbers.
-func SignTest(wins, losses int) float64 {
-	k, n := min(wins, losses), wins+losses
-	if n == 0 || 2*k == n {
-		return 1
-	}
-	return min(1, 2*mathext.RegIncBeta(float64(n-k), float64(k+1), 0.5))
-}
-
-// exactRanks is up to how many differences Wilcoxon enumerates.
-const exactRanks = 50
-
-// Wilcoxon is the signed-rank test: the sums of the ranks of positive and of
-// negative differences, and the two-sided p value. Zeros are dropped and equal
-// absolute values share their mean rank. Up to 50 differences p is exact, over
-// all assignments of signs to these ranks; beyond that it is the normal
-// approximation with the correction for ties and none for continuity, as in
-// scipy. Without differences p is 1.
-//
-// Where differences are skewed it rejects a mean of 0 far too often, the more
-// so the more queries there are; it is here to compare with published numbers.
-func Wilcoxon(diff []float64) (plus, minus, p float64, exact bool) {
-	var size []float64
-	var positive []bool
-	for _, d := range diff {
-		if d != 0 {
-			size = append(size, math.Abs(d))
-			positive = append(positive, d > 0)
-		}
-	}
-	n := len(size)
-	if n == 0 {
-		return 0, 0, 1, true
-	}
-	ranks, ties := midRanks(size)
-	for i, r := range ranks {
-		if positive[i] {
-			plus += r
-		} else {
-			minus += r
-		}
-	}
-	least := min(plus, minus)
-	if n > exactRanks {
-		m := float64(n)
-		variance := m*(m+1)*(2*m+1)/24 - ties/48
-		z := (least - m*(m+1)/4) / math.Sqrt(variance)
-		return plus, minus, min(1, 2*TUpper(-z, math.Inf(1))), false
-	}
-	// ways[s] is the share of assignments whose positive ranks sum to s/2.
-	ways := make([]float64, n*(n+1)+1)
-	ways[0] = 1
-	top := 0
-	for _, r := range ranks {
-		step := int(2 * r)
-		top += step
-		for s := top; s >= 0; s-- {
-			w := ways[s] / 2
-			if s >= step {
-				w += ways[s-step] / 2
-			}
-			ways[s] = w
-		}
-	}
-	for s := 0; s <= int(2*least); s++ {
-		p += ways[s]
-	}
-	return plus, minus, min(1, 2*p), true
-}
-
-// midRanks returns the ranks of x from 1, equal values sharing their mean, and
-// Σ(t³−t) over groups of t equal values.
-func midRanks(x []float64) (ranks []float64, ties float64) {
-	order := make([]int, len(x))
-	for i := range order {
-		order[i] = i
-	}
-	sort.SliceStable(order, func(a, b int) bool { return x[order[a]] < x[order[b]] })
-	ranks = make([]float64, len(x))
-	for i := 0; i < len(order); {
-		j := i + 1
-		for j < len(order) && x[order[j]] == x[order[i]] {
-			j++
-		}
-		for _, k := range order[i:j] {
-			ranks[k] = float64(i+j+1) / 2
-		}
-		t := float64(j - i)
-		ties += t*t*t - t
-		i = j
-	}
-	return ranks, ties
-}
-
 // MinDetectable returns the smallest difference that a test at the given level
 // finds with the given power, for an estimate with standard error se and df
 // degrees of freedom: (t₍₁₊level₎/₂ + t_power)·se.
 func MinDetectable(se, df, level, power float64) float64 {
 	return (TQuantile((1+level)/2, df) + TQuantile(power, df)) * se
-}
-
-// QueriesNeeded returns how many queries a paired test at the given level
-// needs to find a mean difference delta with the given power, where
-// differences have the standard deviation sd: ⌈((z₍₁₊level₎/₂+z_power)·sd/delta)²⌉.
-// It is +Inf where delta is 0.
-func QueriesNeeded(sd, delta, level, power float64) float64 {
-	z := (NormalQuantile((1+level)/2) + NormalQuantile(power)) * sd / delta
-	return math.Ceil(z * z)
 }

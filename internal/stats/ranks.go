@@ -3,43 +3,7 @@ package stats
 import (
 	"math"
 	"sort"
-
-	"gonum.org/v1/gonum/stat/distuv"
 )
-
-// Kruskal is the Kruskal–Wallis test of whether groups have equal mean ranks,
-// with the correction for ties: H and the upper tail of χ² with one degree of
-// freedom less than there are groups. Empty groups do not count. With fewer
-// than two groups, or where all values are equal, H is 0 and p is 1.
-func Kruskal(groups ...[]float64) (h, p float64) {
-	var all []float64
-	k := 0
-	for _, g := range groups {
-		if len(g) > 0 {
-			k++
-			all = append(all, g...)
-		}
-	}
-	n := float64(len(all))
-	ranks, ties := midRanks(all)
-	spread := (n*n*n - n - ties) / 12 // Σ(r−r̄)²
-	if k < 2 || !(spread > 0) {
-		return 0, 1
-	}
-	mid := (n + 1) / 2
-	var between float64
-	at := 0
-	for _, g := range groups {
-		if len(g) == 0 {
-			continue
-		}
-		e := Mean(ranks[at:at+len(g)]) - mid
-		between += float64(len(g)) * e * e
-		at += len(g)
-	}
-	h = (n - 1) * between / spread
-	return h, distuv.ChiSquared{K: float64(k - 1)}.Survival(h)
-}
 
 // KendallTauB returns Kendall's rank correlation with the correction for ties
 // in either list, τ_b. It takes n·log n (Knight 1966). NaN where a list is

@@ -106,7 +106,26 @@ func TestKruskal(t *testing.T) {
 			t.Errorf("%v has a statistic", c.Groups)
 		}
 	}
-	// scipy's documentation of kruskal, with ranks in place of values.
+	// Computed by rational arithmetic.
+	for _, c := range []struct {
+		groups [][]float64
+		h, p   float64
+	}{
+		{[][]float64{{1, 3, 5, 7, 9}, {2, 4, 6, 8, 10}}, .2727272727, .6015081344}, // scipy's documentation of kruskal
+		{[][]float64{{1, 3, 5}, {2, 4, 6}}, .4285714286, .5126907602},
+		{[][]float64{{1, 2, 3}, {4, 5, 6}}, 3.8571428571, .0495346134},
+		{[][]float64{{1, 2, 3}, {4, 7.5, 7.5}}, 3.6739130435, .0552702807},
+		{[][]float64{{1, 4}, {2, 3}}, 0, 1},
+		{[][]float64{{1, 4}, nil, {2, 3}}, 0, 1},
+	} {
+		h, ok := KruskalH(c.groups)
+		if !ok {
+			t.Errorf("%v has a statistic", c.groups)
+		}
+		near(t, "H", c.h, h, 1e-10)
+		near(t, "p", c.p, ChiSquareTail(h, 1), 1e-10)
+	}
+	// scipy's documentation again, with ranks in place of values.
 	h, _ := KruskalH([][]float64{{2, 2, 2}, {5.5, 5.5, 5.5}, {5.5, 5.5}})
 	near(t, "H of ties", 7, h, 1e-12)
 	near(t, "p of ties", .0301973834, ChiSquareTail(h, 2), 1e-9)
