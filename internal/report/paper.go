@@ -48,6 +48,9 @@ func (g PaperGain) text() string {
 	return fmt.Sprintf("%s [%s, %s]", signed(100*g.Value, n), signed(100*g.Low, n), signed(100*g.High, n))
 }
 
+// fewColumns fit a page beside names, means and gains at full size.
+const fewColumns = 3
+
 // paperDecimals is how many digits of a measure papers print.
 const paperDecimals = 3
 
@@ -68,6 +71,16 @@ func (p Paper) best(of func(PaperRow) PaperValue) string {
 func (p Paper) letters() bool {
 	for _, r := range p.Rows {
 		if r.Letters != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// halves reports whether means have intervals.
+func (p Paper) halves() bool {
+	for _, r := range p.Rows {
+		if r.Mean.OK && r.Mean.Half > 0 {
 			return true
 		}
 	}
@@ -96,6 +109,9 @@ func (p Paper) steady() bool {
 // Caption says what the table shows and how its marks came about.
 func (p Paper) Caption() string {
 	s := clean(p.Measure) + " by system and language; the best of a column is bold."
+	if p.halves() {
+		s += " ± is half of a 95 % interval of the mean."
+	}
 	if p.gains() {
 		s += " Gains over " + clean(p.Baseline) + " are in points with 95 % intervals."
 	}
@@ -130,9 +146,19 @@ func (p Paper) LaTeX(label string) []byte {
 	letters, gains := p.letters(), p.gains()
 	var b strings.Builder
 	esc := func(s string) string { return latexText(clean(s)) }
-	b.WriteString("% needs \\usepackage{booktabs}\n\\begin{table}[t]\n\\centering\n")
+	b.WriteString("% needs \\usepackage{booktabs}\n")
+	if len(p.Columns) > fewColumns {
+		b.WriteString("% wide: in two columns, write table* for table\n")
+	}
+	b.WriteString("\\begin{table}[t]\n\\centering\n")
+	switch n := len(p.Columns); {
+	case n > 5:
+		b.WriteString("\\scriptsize\\setlength{\\tabcolsep}{3pt}\n")
+	case n > fewColumns:
+		b.WriteString("\\footnotesize\\setlength{\\tabcolsep}{4pt}\n")
+	}
 	fmt.Fprintf(&b, "\\caption{%s}\n\\label{tab:%s}\n", strings.ReplaceAll(esc(p.Caption()), ` \%`, `\,\%`), fileName(label))
-	b.WriteString("\\begin{tabular}{l")
+	b.WriteString("\\begin{tabular}{@{}l")
 	if letters {
 		b.WriteString("l")
 	}
@@ -140,7 +166,7 @@ func (p Paper) LaTeX(label string) []byte {
 	if gains {
 		b.WriteString("l")
 	}
-	b.WriteString(strings.Repeat("r", len(p.Columns)) + "}\n\\toprule\nSystem")
+	b.WriteString(strings.Repeat("r", len(p.Columns)) + "@{}}\n\\toprule\nSystem")
 	if letters {
 		b.WriteString(" & ")
 	}
@@ -173,6 +199,9 @@ func (p Paper) LaTeX(label string) []byte {
 			b.WriteString(" & " + esc(r.Letters))
 		}
 		b.WriteString(" & " + value(r.Mean, p.best(func(r PaperRow) PaperValue { return r.Mean })))
+		if r.Mean.OK && r.Mean.Half > 0 {
+			b.WriteString(`\,{\scriptsize$\pm$` + strings.TrimPrefix(number(r.Mean.Half, paperDecimals), "0") + `}`)
+		}
 		if gains {
 			b.WriteString(" & ")
 			if g := r.Gain; g != nil {
@@ -225,7 +254,11 @@ func (p Paper) Markdown() []byte {
 		if letters {
 			row = append(row, markdownText(r.Letters))
 		}
-		row = append(row, value(r.Mean, p.best(func(r PaperRow) PaperValue { return r.Mean })))
+		mean := value(r.Mean, p.best(func(r PaperRow) PaperValue { return r.Mean }))
+		if r.Mean.OK && r.Mean.Half > 0 {
+			mean += " ±" + number(r.Mean.Half, paperDecimals)
+		}
+		row = append(row, mean)
 		if gains {
 			gain := ""
 			if g := r.Gain; g != nil {

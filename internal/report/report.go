@@ -88,7 +88,7 @@ type Fact struct{ Name, Value string }
 
 // Revision counts the changes of what this package writes; together with the
 // digest of the summary and BundleDigest it names a report.
-const Revision = 4
+const Revision = 5
 
 // Widths of the drawings that stand in the page and on paper, in pixels: there
 // twelve pixels come out as eight points.

@@ -85,7 +85,7 @@ func (t table) csv() []byte {
 
 var latexEscapes = strings.NewReplacer(
 	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
-	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, "−", `$-$`, "–", "--", "…", `\ldots{}`, "·", `$\cdot$`,
+	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, "−", `$-$`, "–", "--", "…", `\ldots{}`, "·", `$\cdot$`, "±", `$\pm$`,
 )
 
 // latexText escapes text for LaTeX. What UTF-8 TeX engines print as it is stays.
