@@ -177,7 +177,7 @@ func interval(e Estimate, level float64) (low, high float64) {
 	if e.SE == 0 {
 		return e.Value, e.Value
 	}
-	h := stats.TQuantile(0.5+level/2, e.DF) * e.SE
+	h := float64(stats.TQuantile(0.5+level/2, e.DF) * e.SE)
 	return e.Value - h, e.Value + h
 }
 
@@ -197,7 +197,7 @@ func (x *question) decide(level, padj float64) ClaimResult {
 	r.Found = x.found(level)
 	if x.est.OK && x.est.SE > 0 {
 		for i := range 20 {
-			r.Dots = append(r.Dots, x.est.Value+x.est.SE*stats.TQuantile((float64(i)+0.5)/20, x.est.DF))
+			r.Dots = append(r.Dots, x.est.Value+float64(x.est.SE*stats.TQuantile((float64(i)+0.5)/20, x.est.DF)))
 		}
 	}
 	return r
@@ -211,7 +211,7 @@ func (x *question) found(level float64) *float64 {
 		return nil
 	}
 	v := x.c + x.claim.Margin
-	d := (stats.TQuantile(0.5+level/2, e.DF) + stats.TQuantile(0.8, e.DF)) * e.SE
+	d := float64((stats.TQuantile(0.5+level/2, e.DF) + stats.TQuantile(0.8, e.DF)) * e.SE)
 	switch x.op {
 	case ">":
 		v += d

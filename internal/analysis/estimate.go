@@ -332,7 +332,7 @@ func (s *sample) linearDraws(keep func(*run) bool, x func(*run) float64, beside 
 				row[l] = 0
 				for i, v := range wl {
 					if v != 0 {
-						row[l] += v * s.y[i][l]
+						row[l] += float64(v * s.y[i][l])
 					}
 				}
 			}
@@ -466,7 +466,7 @@ func (s *sample) linearRuns(keep func(*run) bool, x func(*run) float64, beside [
 			out[l] = 0
 			for i, v := range wl {
 				if v != 0 {
-					out[l] += v * s.y[i][l]
+					out[l] += float64(v * s.y[i][l])
 				}
 			}
 		}
@@ -572,14 +572,14 @@ func (s *sample) ame(slope *quantity) *quantity {
 	}
 	q.byLang = make([]float64, len(s.langs))
 	for l := range s.langs {
-		q.byLang[l] = steep*(slope.byLang[l]-b) + own(-1, l)
+		q.byLang[l] = float64(steep*(slope.byLang[l]-b)) + own(-1, l)
 	}
 	if slope.byUnit != nil && !slope.missing {
 		q.byUnit = make([][]float64, len(slope.byUnit))
 		for u := range q.byUnit {
 			q.byUnit[u] = make([]float64, len(s.langs))
 			for l := range s.langs {
-				q.byUnit[u][l] = steep*(slope.byUnit[u][l]-b) + own(u, l)
+				q.byUnit[u][l] = float64(steep*(slope.byUnit[u][l]-b)) + own(u, l)
 			}
 		}
 	}
@@ -679,7 +679,7 @@ const (
 func (e *Estimate) setLimits(se float64) {
 	e.SE = se
 	limits := func(level float64) (float64, float64) {
-		h := stats.TQuantile(0.5+level/2, e.DF) * se
+		h := float64(stats.TQuantile(0.5+level/2, e.DF) * se)
 		return e.Value - h, e.Value + h
 	}
 	e.Low, e.High = limits(0.95)

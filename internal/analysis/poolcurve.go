@@ -169,8 +169,8 @@ func (c *PoolCurve) fit() {
 	var xy, xx float64
 	for _, p := range c.Points {
 		d := math.Log2(float64(p.Pool)) - mx
-		xy += d * (p.Mean - my)
-		xx += d * d
+		xy += float64(d * (p.Mean - my))
+		xx += float64(d * d)
 	}
 	if xx > 0 {
 		c.PerDoubling = xy / xx

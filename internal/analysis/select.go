@@ -290,7 +290,7 @@ func (s *sample) combine(op byte, a, b *quantity) *quantity {
 		if !a.constant && !b.constant && a.unit != b.unit {
 			return noQuantity(ReasonExpression)
 		}
-		value, da, db = a.value+sign*b.value, 1, sign
+		value, da, db = a.value+float64(sign*b.value), 1, sign
 	case '*':
 		if !a.constant && !b.constant {
 			unit = unitRatio
@@ -357,10 +357,10 @@ func (s *sample) combine(op byte, a, b *quantity) *quantity {
 		for i := range out {
 			out[i] = v
 			if x != nil {
-				out[i] += da * (x[i] - vx)
+				out[i] += float64(da * (x[i] - vx))
 			}
 			if y != nil {
-				out[i] += db * (y[i] - vy)
+				out[i] += float64(db * (y[i] - vy))
 			}
 		}
 		return out

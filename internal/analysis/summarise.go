@@ -117,7 +117,7 @@ func (s *sample) exchange(size, div *quantity) *Exchange {
 	if !n.OK || !d.OK || !sum.OK {
 		return nil
 	}
-	cov := (sum.SE*sum.SE - n.SE*n.SE - d.SE*d.SE) / 2
+	cov := (float64(sum.SE*sum.SE) - float64(n.SE*n.SE) - float64(d.SE*d.SE)) / 2
 	low, high, ok := stats.Fieller(d.Value, n.Value, d.SE*d.SE, n.SE*n.SE, cov, stats.TQuantile(0.975, min(n.DF, d.DF)))
 	x := &Exchange{}
 	// Beyond a thousandfold the ratio says nothing that a reader could use.
@@ -572,8 +572,8 @@ func (s *sample) languageEffect(l int, q *quantity, e Effect) LanguageEffect {
 		df := float64(len(s.runs)) - p
 		var rss, h float64
 		for i := range res {
-			rss += res[i] * res[i]
-			h += q.w[i] * q.w[i]
+			rss += float64(res[i] * res[i])
+			h += float64(q.w[i] * q.w[i])
 		}
 		half = stats.TQuantile(0.975, df) * math.Sqrt(rss/df*h)
 	}
@@ -581,7 +581,7 @@ func (s *sample) languageEffect(l int, q *quantity, e Effect) LanguageEffect {
 	if e.Slope.VarLanguage > 0 {
 		keep = max(0, 1-e.Slope.VarRest/e.Slope.VarLanguage)
 	}
-	shrunk := q.value + keep*(b-q.value)
+	shrunk := q.value + float64(keep*(b-q.value))
 	return LanguageEffect{
 		Factor: e.Factor, Slope: b, SlopeLow: b - half, SlopeHigh: b + half,
 		AME: at(b), AMELow: at(b - half), AMEHigh: at(b + half), ShrunkSlope: shrunk, ShrunkAME: at(shrunk),
@@ -763,15 +763,15 @@ func (g *grid) line(of []*run, draw, l int, factor string, at float64) (float64,
 		queries += float64(len(sc.values))
 		sx += x
 		sy += y
-		sxx += x * x
-		sxy += x * y
+		sxx += float64(x * x)
+		sxy += float64(x * y)
 	}
-	det := n*sxx - sx*sx
+	det := float64(n*sxx) - float64(sx*sx)
 	if n < 2 || !(det > 1e-9) {
 		return 0, false
 	}
 	queries /= n
-	m := (stats.Expit((sy*sxx-sx*sxy)/det)*(queries+1) - 0.5) / queries
+	m := (float64(stats.Expit((float64(sy*sxx)-float64(sx*sxy))/det)*(queries+1)) - 0.5) / queries
 	return min(1, max(0, m)), true
 }
 

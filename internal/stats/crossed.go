@@ -60,12 +60,12 @@ func (c Crossed) Pooled() (variance, df float64) {
 	case lang:
 		return c.VLang, max(1, c.DFLang)
 	}
-	rest := c.DFLang * c.DFUnit
+	rest := float64(c.DFLang * c.DFUnit)
 	all := c.DFLang + c.DFUnit + rest
 	if !(all > 0) {
 		return c.VRest, 1
 	}
-	return (c.VLang*c.DFLang + c.VUnit*c.DFUnit + c.VRest*rest) / all, all
+	return (float64(c.VLang*c.DFLang) + float64(c.VUnit*c.DFUnit) + float64(c.VRest*rest)) / all, all
 }
 
 // CrossedMean returns the mean of a units × languages matrix, with both taken
@@ -88,7 +88,7 @@ func CrossedMean(m [][]float64) Crossed {
 	for u := range m {
 		for l, v := range m[u] {
 			e := v - byUnit[u] - byLang[l] + c.Value
-			rest += e * e
+			rest += float64(e * e)
 		}
 	}
 	g, n := float64(langs), float64(units)
@@ -135,7 +135,7 @@ func FitCrossed(y [][]float64, design *Basis) *CrossedFit {
 		own := design.Leftover(col)
 		for r := range own {
 			e := own[r] - res[r]
-			rest += e * e
+			rest += float64(e * e)
 		}
 	}
 	fit.sRest = rest / (float64(langs-1) * fit.df)
@@ -149,7 +149,7 @@ func (f *CrossedFit) Contrast(w []float64) Crossed {
 	by := make([]float64, langs)
 	for r := range f.y {
 		for l, v := range f.y[r] {
-			by[l] += w[r] * v
+			by[l] += float64(w[r] * v)
 		}
 	}
 	h := dot(w, w)

@@ -12,11 +12,11 @@ func Fieller(num, den, vNum, vDen, cov, t float64) (low, high float64, bounded b
 	}
 	r := num / den
 	if vDen == 0 {
-		half := t / math.Abs(den) * math.Sqrt(vNum)
+		half := float64(t / math.Abs(den) * math.Sqrt(vNum))
 		return r - half, r + half, true
 	}
-	inside := vNum - 2*r*cov + r*r*vDen - g*(vNum-cov*cov/vDen)
-	half := t / math.Abs(den) * math.Sqrt(max(0, inside))
+	inside := vNum - float64(2*r*cov) + float64(r*r*vDen) - float64(g*(vNum-cov*cov/vDen))
+	half := float64(t / math.Abs(den) * math.Sqrt(max(0, inside)))
 	mid := r - g*cov/vDen
 	return (mid - half) / (1 - g), (mid + half) / (1 - g), true
 }

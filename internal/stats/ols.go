@@ -48,7 +48,7 @@ func (b *Basis) Residual(v []float64) []float64 {
 		for _, q := range b.q {
 			c := dot(q, r)
 			for i := range r {
-				r[i] -= c * q[i]
+				r[i] -= float64(c * q[i])
 			}
 		}
 	}
@@ -66,7 +66,7 @@ func (b *Basis) Leftover(v []float64) []float64 {
 		for _, q := range b.q {
 			c := dot(q, r)
 			for i := range r {
-				r[i] -= c * q[i]
+				r[i] -= float64(c * q[i])
 			}
 		}
 	}
@@ -133,7 +133,7 @@ func OLS(y []float64, x ...[]float64) (Regression, error) {
 	mean := Mean(y)
 	var tss float64
 	for _, v := range y {
-		tss += (v - mean) * (v - mean)
+		tss += float64((v - mean) * (v - mean))
 	}
 	fit.R2 = 1 - rss/tss
 	return fit, nil
@@ -156,7 +156,7 @@ func Variance(x []float64) float64 {
 	m := Mean(x)
 	var s float64
 	for _, v := range x {
-		s += (v - m) * (v - m)
+		s += float64((v - m) * (v - m))
 	}
 	return s / float64(len(x)-1)
 }
@@ -164,7 +164,7 @@ func Variance(x []float64) float64 {
 func dot(a, b []float64) float64 {
 	var s float64
 	for i := range a {
-		s += a[i] * b[i]
+		s += float64(a[i] * b[i])
 	}
 	return s
 }

@@ -79,7 +79,7 @@ func PairedT(diff []float64, level float64) Paired {
 	r.SE = r.SD / math.Sqrt(float64(n))
 	r.T = r.Mean / r.SE
 	r.P = min(1, 2*TUpper(math.Abs(r.T), r.DF))
-	half := TQuantile((1+level)/2, r.DF) * r.SE
+	half := float64(TQuantile((1+level)/2, r.DF) * r.SE)
 	r.Low, r.High = r.Mean-half, r.Mean+half
 	r.DZ = r.Mean / r.SD
 	r.G = hedges(r.DF) * r.DZ
@@ -144,7 +144,7 @@ func SignFlip(diff []float64, draws int, seed uint64) (p float64, exact bool) {
 	if draws <= 0 {
 		draws = SignFlips
 	}
-	reach := math.Abs(sum) - sameSum*size
+	reach := math.Abs(sum) - float64(sameSum*size)
 	if len(d) <= exactFlips {
 		low, high := signedSums(d[:len(d)/2]), signedSums(d[len(d)/2:])
 		count := 0

@@ -116,7 +116,7 @@ func TauAP[T comparable](ranking, truth []T) float64 {
 	if distinct != n {
 		return math.NaN()
 	}
-	return 2/float64(n-1)*sum - 1
+	return float64(2/float64(n-1)*sum) - 1
 }
 
 // RBO returns the rank-biased overlap of two rankings, best first, each item
@@ -159,13 +159,13 @@ func RBO[T comparable](a, b []T, p float64) (ext, minimum float64) {
 	var extSum, minSum float64
 	for d := 1; d <= l; d++ {
 		w *= p
-		extSum += overlap[d] / float64(d) * w
+		extSum += float64(overlap[d] / float64(d) * w)
 		if d > s {
-			extSum += xs * float64(d-s) / float64(s*d) * w
+			extSum += float64(xs * float64(d-s) / float64(s*d) * w)
 		}
-		minSum += (overlap[d] - xl) / float64(d) * w
+		minSum += float64((overlap[d] - xl) / float64(d) * w)
 	}
-	ext = (1-p)/p*extSum + ((xl-xs)/float64(l)+xs/float64(s))*w
-	minimum = (1 - p) / p * (minSum - xl*math.Log1p(-p))
+	ext = float64((1-p)/p*extSum) + float64(((xl-xs)/float64(l)+xs/float64(s))*w)
+	minimum = (1 - p) / p * (minSum - float64(xl*math.Log1p(-p)))
 	return ext, minimum
 }
