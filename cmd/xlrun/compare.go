@@ -7,9 +7,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -151,14 +149,14 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	in, rankings, err := c.evaluate(ctx, qrels, runs)
+	in, more, err := c.evaluate(ctx, qrels, runs)
 	if err != nil {
 		return err
 	}
 	for _, f := range findings {
 		in.Remarks = append(in.Remarks, f.Text)
 	}
-	base, err := c.findBaseline(in.Runs)
+	base, err := c.findBaseline(in.Runs, more.tags)
 	if err != nil {
 		return err
 	}
@@ -174,7 +172,7 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 		return err
 	}
 	if c.agreement {
-		if err := out.Agree(ctx, in, rankings); err != nil {
+		if err := out.Agree(ctx, in, more.rankings); err != nil {
 			return err
 		}
 	}
@@ -218,9 +216,12 @@ func (c *comparer) options() error {
 	}
 	c.wholesale = true
 	for _, text := range c.measures {
-		c.wholesale = c.wholesale && isSet(text)
-		if err := c.measure(text); err != nil {
-			return err
+		for _, word := range ir.SplitMeasures(text) {
+			_, whole := ir.TrecFamily(word)
+			c.wholesale = c.wholesale && whole
+			if err := c.measure(word); err != nil {
+				return err
+			}
 		}
 	}
 	if len(c.parsed) == 0 {
@@ -229,24 +230,15 @@ func (c *comparer) options() error {
 	return nil
 }
 
-// measure takes up what one -m asks for. Of a set, what cannot be compared is
-// left out, which is said.
+// measure takes up what one word of -m asks for. Of a set, what cannot be
+// compared is left out, which is said.
 func (c *comparer) measure(text string) error {
-	if why, ok := outOfScope[strings.ToLower(text)]; ok {
-		return wrong("", "measure %q: %s", text, why)
-	}
-	ms, err := ir.ParseMeasures(text)
+	ms, err := parseWord(text, c.relevance, c.documents)
 	if err != nil {
-		return wrong("", "%w", err)
+		return err
 	}
 	var left []string
 	for _, m := range ms {
-		if err := countsDocuments(m, c.documents); err != nil {
-			return err
-		}
-		if m.Rel() == 1 && !strings.Contains(text, "rel=") {
-			m = m.WithRel(c.relevance)
-		}
 		why := ""
 		switch {
 		case m.Aggregate() == ir.Text:
@@ -302,11 +294,7 @@ func (c *comparer) arguments(args []string) ([]string, error) {
 
 // files checks that the files are what they are given as, and each once.
 func (c *comparer) files(args []string) error {
-	kind, err := sniff(c.qrels)
-	if err != nil {
-		return err
-	}
-	if kind == "run" {
+	if looksLike(c.qrels) == "run" {
 		return wrong("put the qrels first, or name them with -qrels", "%s holds a run, where judgments were expected", c.qrels)
 	}
 	switch len(args) {
@@ -331,11 +319,7 @@ func (c *comparer) files(args []string) error {
 				return wrong("a run is compared with others, never with itself", "%s is given twice%s", other, otherSpelling(other, path))
 			}
 		}
-		kind, err := sniff(path)
-		if err != nil {
-			return err
-		}
-		if kind == "qrels" {
+		if looksLike(path) == "qrels" {
 			return wrong("judgments are named once, first or with -qrels", "%s holds judgments, where a run was expected", path)
 		}
 	}
@@ -349,44 +333,19 @@ func otherSpelling(a, b string) string {
 	return ", also as " + b
 }
 
-// sniff tells TREC judgments ("qrels", four columns) from a TREC run ("run",
-// six) by the first line; "" where it is neither, or no file that can be read
-// again.
-func sniff(path string) (string, error) {
-	if info, err := os.Stat(path); path == "-" || err == nil && !info.Mode().IsRegular() {
-		return "", nil // a pipe can be read once
-	}
-	f, err := irfile.Decompress(path)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = f.Close() }()
-	head, err := io.ReadAll(io.LimitReader(f, 1<<16))
-	if err != nil {
-		return "", nil // reading says what is wrong with the file
-	}
-	for line := range bytes.Lines(head) {
-		if line = bytes.TrimSpace(line); len(line) == 0 || line[0] == '#' {
-			continue
-		}
-		switch len(bytes.Fields(line)) {
-		case 4:
-			return "qrels", nil
-		case 6:
-			return "run", nil
-		}
-		return "", nil
-	}
-	return "", nil
-}
-
 // otherRules are the orders of equal scores that a verdict is tried under.
 // Ranks are left out: a file may have none, or others than its scores.
 var otherRules = []ir.Ties{ir.Trec10, ir.Trec9, ir.Expected}
 
-// evaluate gives the values of every run, and with -agreement its rankings by
-// query. Runs are read one after another and not kept.
-func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string) (analysis.CompareInput, [][][]string, error) {
+// besides is what is known of runs beside their values.
+type besides struct {
+	tags     []string
+	rankings [][][]string // with -agreement: documents by run and query, best first
+}
+
+// evaluate gives the values of every run. Runs are read one after another and
+// not kept, except that with -agreement the rankings of all are in memory.
+func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string) (analysis.CompareInput, besides, error) {
 	in := analysis.CompareInput{}
 	for _, m := range c.parsed {
 		in.Measures = append(in.Measures, m.String())
@@ -394,16 +353,15 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 	in.Queries = idStrings(qrels.Queries())
 	// The share of judged hits is not compared but tells whether to.
 	judged := ir.MustMeasures("Judged@10")[0]
-	var rankings [][][]string
-	var tags []string
+	var more besides
 	for _, file := range files {
 		src, err := await(ctx, func() (ir.Source, error) { return irfile.Open(file) })
 		if err != nil {
-			return in, nil, err
+			return in, more, err
 		}
 		res, err := c.stream(ctx, src, qrels, append(slices.Clone(c.parsed), judged))
 		if err != nil {
-			return in, nil, err
+			return in, more, err
 		}
 		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed), c.rule), Missing: idStrings(res.Missing), Unjudged: idStrings(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
 		for _, f := range res.Findings {
@@ -419,19 +377,22 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 			}
 		}
 		in.Runs = append(in.Runs, r)
-		tags = append(tags, res.Tag)
+		more.tags = append(more.tags, res.Tag)
 		if c.agreement {
-			run, _, err := src.Run()
+			lists, err := await(ctx, func() ([][]string, error) {
+				run, _, err := src.Run()
+				return c.lists(qrels, run), err
+			})
 			if err != nil {
-				return in, nil, err
+				return in, more, err
 			}
-			rankings = append(rankings, c.lists(qrels, run))
+			more.rankings = append(more.rankings, lists)
 		}
 	}
-	for i, name := range runNames(tags, files) {
+	for i, name := range runNames(more.tags, files) {
 		in.Runs[i].Name = name
 	}
-	return in, rankings, nil
+	return in, more, nil
 }
 
 // stream evaluates one run. All judged queries count.
@@ -484,20 +445,22 @@ func columns(res *ir.RunResult, measures int, rule ir.Ties) [][]float64 {
 	return out
 }
 
-// lists returns the documents of each judged query, best first.
+// lists returns the documents of each judged query, best first, as measures see
+// them: sorted, cut at the depth, and then without what was not judged, which a
+// negative grade says too. It sorts the rankings of run.
 func (c *comparer) lists(qrels ir.Qrels, run ir.Run) [][]string {
 	var out [][]string
 	for _, q := range qrels.Queries() {
-		ranking := slices.Clone(run.Rankings[q])
-		if c.judgedOnly {
-			ranking = slices.DeleteFunc(ranking, func(h ir.Hit) bool { _, ok := qrels[q][h.Doc]; return !ok })
-		}
+		ranking := run.Rankings[q]
 		ranking.Sort(c.rule)
 		if c.depth > 0 && len(ranking) > c.depth {
 			ranking = ranking[:c.depth]
 		}
-		var docs []string
+		docs := make([]string, 0, len(ranking))
 		for _, h := range ranking {
+			if grade, ok := qrels[q][h.Doc]; c.judgedOnly && (!ok || grade < 0) {
+				continue
+			}
 			docs = append(docs, string(h.Doc))
 		}
 		out = append(out, docs)
@@ -510,13 +473,7 @@ func (c *comparer) lists(qrels ir.Qrels, run ir.Run) [][]string {
 func runNames(tags, files []string) []string {
 	short := make([]string, len(files))
 	for i, f := range files {
-		name := filepath.Base(f)
-		for _, end := range []string{".gz", ".zst", ".txt", ".tsv", ".json", ".jsonl", ".parquet", ".trec", ".run"} {
-			if t := strings.TrimSuffix(name, end); t != "" {
-				name = t
-			}
-		}
-		short[i] = name
+		short[i] = shortName(f)
 	}
 	for _, names := range [][]string{tags, short} {
 		seen := map[string]bool{}
@@ -532,16 +489,50 @@ func runNames(tags, files []string) []string {
 	return files
 }
 
-// findBaseline returns the index of -baseline among the runs; −1 without.
-func (c *comparer) findBaseline(runs []analysis.CompareRun) (int, error) {
+// shortName is the name of a file without directories and endings.
+func shortName(file string) string {
+	name := filepath.Base(file)
+	for _, end := range []string{".gz", ".zst", ".txt", ".tsv", ".json", ".jsonl", ".parquet", ".trec", ".run"} {
+		if t := strings.TrimSuffix(name, end); t != "" {
+			name = t
+		}
+	}
+	return name
+}
+
+// findBaseline returns the index of -baseline among the runs; −1 without. It is
+// a file, or else a tag, or else the name of a file without directories or
+// endings, which must be that of one run only.
+func (c *comparer) findBaseline(runs []analysis.CompareRun, tags []string) (int, error) {
 	if c.baseline == "" {
 		return -1, nil
 	}
-	var names []string
-	for i, r := range runs {
-		if r.File == c.baseline || r.Name == c.baseline || filepath.Base(r.File) == c.baseline {
-			return i, nil
+	for _, is := range []func(i int) bool{
+		func(i int) bool {
+			same, _ := sameFile(runs[i].File, c.baseline)
+			return runs[i].File == c.baseline || same
+		},
+		func(i int) bool { return tags[i] == c.baseline },
+		func(i int) bool { return filepath.Base(runs[i].File) == c.baseline },
+		func(i int) bool { return shortName(runs[i].File) == c.baseline },
+	} {
+		at := -1
+		var files []string
+		for i := range runs {
+			if is(i) {
+				at = i
+				files = append(files, runs[i].File)
+			}
 		}
+		switch {
+		case len(files) == 1:
+			return at, nil
+		case len(files) > 1:
+			return 0, wrong("name its file: -baseline "+files[0], "the baseline %q may be any of %d runs: %s", c.baseline, len(files), strings.Join(files, ", "))
+		}
+	}
+	var names []string
+	for _, r := range runs {
 		names = append(names, r.Name)
 	}
 	return 0, wrong("", "the baseline %q is none of the runs; they are %s.%s", c.baseline, strings.Join(names, ", "), sdk.DidYouMean(c.baseline, names))

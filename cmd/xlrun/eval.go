@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -216,55 +215,51 @@ func (e *evalCommand) refuse(err error) int {
 // parseMeasures reads what was asked for, without repetitions, and settles the
 // order and the names in which measures are printed.
 func (e *evalCommand) parseMeasures() int {
-	asked := e.asked
+	var asked []string
+	for _, text := range e.asked {
+		asked = append(asked, ir.SplitMeasures(text)...)
+	}
 	if len(asked) == 0 {
 		asked = []string{"official"}
 	}
 	// Of a family that is named with parameters, trec_eval gives those only,
 	// though a nickname or another -m asks for all of it.
-	special := map[int]bool{}
-	for _, text := range asked {
-		if name, _, ok := strings.Cut(text, "."); ok {
-			if f, ok := trecFamily(name); ok {
-				special[f] = true
-			}
+	special := map[string]bool{}
+	for _, word := range asked {
+		if family, _ := ir.TrecFamily(word); family != "" && strings.Contains(word, ".") {
+			special[family] = true
 		}
 	}
 	trecOnly := true
 	e.wholesale = true
 	seen := map[ir.Measure]bool{}
-	for _, text := range asked {
-		if why, ok := outOfScope[strings.ToLower(text)]; ok {
-			return e.usage("measure %q: %s", text, why)
-		}
-		ms, err := ir.ParseMeasures(text)
+	for _, word := range asked {
+		ms, err := parseWord(word, e.level, e.documents)
 		if err != nil {
-			return e.usage("%v", err)
+			return e.refuse(err)
 		}
-		whole := isSet(text)
+		_, whole := ir.TrecFamily(word)
 		e.wholesale = e.wholesale && whole
 		for _, m := range ms {
-			if f, _ := trecPlace(m.TrecName()); whole && special[f] {
-				continue
-			}
-			if err := countsDocuments(m, e.documents); err != nil {
-				return e.refuse(err)
-			}
-			c, spelled := column(m), m.String()
-			if name, ok := trecSpelling(text); ok {
-				c.Trec, c.Label = name, name
-			}
-			if m.Rel() == 1 && !strings.Contains(text, "rel=") {
-				m = m.WithRel(e.level)
-				c.Name = m.String()
-			}
-			if seen[m] {
+			if family, _ := ir.TrecFamily(m.TrecName()); seen[m] || whole && special[family] {
 				continue
 			}
 			seen[m] = true
+			typed := m // as the word says it
+			if m.Rel() > 0 && !namesLevel(word) {
+				typed = m.WithRel(1)
+			}
+			c := column(typed)
+			c.Name = m.String()
+			if name, ok := trecSpelling(word); ok {
+				c.Trec, c.Label = name, name
+			}
+			if m.Rel() > 0 && m.Rel() != e.level { // trec_eval has one level for all measures
+				c.Trec, c.Label = "", c.Name
+			}
 			// What is spelled as ir_measures spells it is printed so, all else
 			// as trec_eval does.
-			if text == spelled || strings.ContainsAny(text, "@(") {
+			if spelled := typed.String(); word == spelled || strings.ContainsAny(word, "@(") {
 				c.Label = spelled
 				trecOnly = trecOnly && spelled == c.Trec
 			}
@@ -285,13 +280,6 @@ func (e *evalCommand) parseMeasures() int {
 		e.trecOrder()
 	}
 	return exitDone
-}
-
-// outOfScope are measures of trec_eval that need other judgments than grades.
-var outOfScope = map[string]string{
-	"prefs":     "preference judgments are not supported",
-	"all_prefs": "preference judgments are not supported",
-	"qrels_jg":  "judgments in groups are not supported",
 }
 
 // trecSpelling is what trec_eval calls one of the two measures whose name holds
@@ -320,53 +308,16 @@ func column(m ir.Measure) terminal.EvalMeasure {
 	return c
 }
 
-// trecFamilies are trec_eval's measures in the order in which it prints them.
-var trecFamilies = strings.Fields(`runid num_q num_ret num_rel num_rel_ret map gm_map Rprec bpref recip_rank iprec_at_recall P relstring
-	recall infAP gm_bpref Rprec_mult utility 11pt_avg binG G dcg ideal_dcg ndcg ndcg_rel Rndcg ndcg_cut map_cut relative_P success set_P
-	set_relative_P set_recall set_map set_F num_nonrel_judged_ret yaap rbp rbp_resid unj`)
-
-// nicknames are trec_eval's for sets of families.
-var nicknames = []string{"official", "all_trec", "set"}
-
-// isSet tells whether a name stands for several measures, all that there are.
-func isSet(name string) bool {
-	_, family := trecFamily(name)
-	return family || slices.Contains(nicknames, name)
-}
-
-// trecFamily finds a family of trec_eval by its very name.
-func trecFamily(name string) (place int, ok bool) {
-	place = slices.Index(trecFamilies, name)
-	return place, place >= 0
-}
-
-// trecPlace finds a measure's place in that order: its family's and its
-// parameter's.
-func trecPlace(name string) (family int, parameter float64) {
-	family = len(trecFamilies)
-	longest := 0
-	for i, f := range trecFamilies {
-		rest, ok := strings.CutPrefix(name, f)
-		if !ok || len(f) <= longest || rest != "" && rest[0] != '_' {
-			continue
-		}
-		family, longest = i, len(f)
-		parameter, _ = strconv.ParseFloat(strings.TrimPrefix(rest, "_"), 64) // 0 where it is no number
-	}
-	return family, parameter
-}
-
-// trecOrder sorts measures as trec_eval prints them: by its list of measures,
-// then by cutoff. Those that it lacks come last, as asked for.
+// trecOrder sorts measures as trec_eval prints them. Those that it lacks come
+// last, as asked for.
 func (e *evalCommand) trecOrder() {
 	order := make([]int, len(e.columns))
 	for i := range order {
 		order[i] = i
 	}
+	lacks := func(i int) int { return map[bool]int{true: 1}[e.columns[i].Trec == ""] }
 	slices.SortStableFunc(order, func(a, b int) int {
-		fa, pa := trecPlace(e.columns[a].Trec)
-		fb, pb := trecPlace(e.columns[b].Trec)
-		return cmp.Or(cmp.Compare(fa, fb), cmp.Compare(pa, pb))
+		return cmp.Or(lacks(a)-lacks(b), (1-lacks(a))*ir.CompareTrec(e.measures[a], e.measures[b]))
 	})
 	ms, cs := slices.Clone(e.measures), slices.Clone(e.columns)
 	for to, from := range order {
@@ -575,7 +526,7 @@ func (e *evalCommand) fileFault(ctx context.Context, err error, qrels string, ru
 		e.ui.Error(errors.New("interrupted; nothing was printed"))
 		return exitInterrupted
 	}
-	if fields(qrels) >= 6 && fields(runs[0]) == 4 {
+	if looksLike(qrels) == "run" && looksLike(runs[0]) == "qrels" {
 		return e.fail(fmt.Errorf("%s looks like a run and %s like judgments: the judgments come first", qrels, runs[0]), fmt.Sprintf("xlrun eval %s %s", runs[0], qrels))
 	}
 	var bad *ir.ReadError
@@ -591,26 +542,6 @@ func (e *evalCommand) fileFault(ctx context.Context, err error, qrels string, ru
 // mostFaults is how many mistakes of a file are listed. One mistake of the
 // program that wrote it makes thousands.
 const mostFaults = 8
-
-// fields counts the fields in the first line with content; 0 where there is
-// none to be seen.
-func fields(file string) int {
-	if info, err := os.Stat(file); err != nil || !info.Mode().IsRegular() {
-		return 0 // a pipe can be read once
-	}
-	r, err := irfile.Decompress(file)
-	if err != nil {
-		return 0
-	}
-	defer r.Close() //nolint:errcheck // nothing was written
-	in := bufio.NewScanner(r)
-	for in.Scan() {
-		if f := strings.Fields(in.Text()); len(f) > 0 && f[0][0] != '#' {
-			return len(f)
-		}
-	}
-	return 0
-}
 
 // print writes the outcome in the format that was asked for.
 func (e *evalCommand) print(out *terminal.Evaluation) int {

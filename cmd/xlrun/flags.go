@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"github.com/xlrun/xlrun/internal/terminal"
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/ir"
+	"github.com/xlrun/xlrun/sdk/ir/irfile"
 )
 
 // commandError is an error of the command line, with what could be done; nil
@@ -214,10 +216,70 @@ func filesAndMeasures(verb string, args []string) (files, measures []string, err
 		case looksLikePath(arg):
 			return nil, nil, noFile(gone, arg)
 		default:
-			measures = append(measures, strings.Fields(arg)...)
+			measures = append(measures, arg)
 		}
 	}
 	return files, measures, nil
+}
+
+// looksLike tells TREC judgments ("qrels", four columns) from a TREC run ("run",
+// six) by the first line; "" where a file is neither, cannot be read, or can be
+// read only once.
+func looksLike(path string) string {
+	if info, err := os.Stat(path); path == "-" || err != nil || !info.Mode().IsRegular() {
+		return ""
+	}
+	src, err := irfile.Open(path)
+	if err != nil || src.Separator != 0 { // another format, whose names tell
+		return ""
+	}
+	r, err := src.Open()
+	if err != nil {
+		return ""
+	}
+	defer r.Close() //nolint:errcheck // nothing was written
+	in := bufio.NewScanner(r)
+	for in.Scan() {
+		words := strings.Fields(in.Text())
+		if len(words) == 0 || words[0][0] == '#' {
+			continue
+		}
+		return map[int]string{4: "qrels", 6: "run"}[len(words)]
+	}
+	return ""
+}
+
+// outOfScope are measures of trec_eval that need other judgments than grades.
+var outOfScope = map[string]string{
+	"prefs":     "preference judgments are not supported",
+	"all_prefs": "preference judgments are not supported",
+	"qrels_jg":  "judgments in groups are not supported",
+}
+
+// parseWord reads the measures of one word: one, those of a family or a set. The
+// level is that of -l, for measures that name none.
+func parseWord(word string, level, documents int) ([]ir.Measure, error) {
+	if why, ok := outOfScope[strings.ToLower(word)]; ok {
+		return nil, wrong("", "measure %q: %s", word, why)
+	}
+	ms, err := ir.ParseMeasures(word)
+	if err != nil {
+		return nil, wrong("", "%w", err)
+	}
+	for i, m := range ms {
+		if err := countsDocuments(m, documents); err != nil {
+			return nil, err
+		}
+		if m.Rel() == 1 && !namesLevel(word) {
+			ms[i] = m.WithRel(level)
+		}
+	}
+	return ms, nil
+}
+
+// namesLevel tells whether a measure is written with its level of relevance.
+func namesLevel(word string) bool {
+	return strings.Contains(strings.Join(strings.Fields(word), ""), "rel=")
 }
 
 // noneEmpty complains of an argument without a character, which would otherwise

@@ -2,6 +2,8 @@ package ir
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -154,13 +156,43 @@ func TestParseMeasures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	SortTrec(ms)
+	slices.SortStableFunc(ms, CompareTrec)
 	var got []string
 	for _, m := range ms[:5] {
 		got = append(got, m.String())
 	}
 	if s := strings.Join(got, " "); s != "runid AP IPrec@0.0 IPrec@0.1 IPrec@0.2" || ms[len(ms)-1].String() != "Judged@3" {
 		t.Errorf("in trec_eval's order: %v", ms)
+	}
+}
+
+func TestTrecFamily(t *testing.T) {
+	for name, want := range map[string]string{
+		"P": "P true", "P.5,10": "P false", "P_5": "P false", "Rprec": "Rprec true", "Rprec_mult_0.20": "Rprec_mult false", "ndcg_1=3,2=4.5": "ndcg false",
+		"ndcg_cut_10": "ndcg_cut false", "set": " true", "set_P": "set_P true", "official": " true", "nDCG@10": " false", "AP": " false", "": " false",
+	} {
+		family, whole := TrecFamily(name)
+		if got := fmt.Sprint(family, " ", whole); got != want {
+			t.Errorf("%q: want %q, got %q", name, want, got)
+		}
+	}
+	for _, m := range everyMeasure(t) {
+		family, _ := TrecFamily(m.TrecName())
+		if (family == "") != (m.TrecName() == "") || !strings.HasPrefix(m.TrecName(), family) {
+			t.Errorf("%v: %q is of the family %q", m, m.TrecName(), family)
+		}
+	}
+}
+
+func TestSplitMeasures(t *testing.T) {
+	for text, want := range map[string][]string{
+		"":                              {""},
+		"map":                           {"map"},
+		" AP(rel = 2) P @ 5  ndcg.1=2 ": {"AP(rel = 2)", "P @ 5", "ndcg.1=2"},
+	} {
+		if got := SplitMeasures(text); !slices.Equal(got, want) {
+			t.Errorf("%q: want %q, got %q", text, want, got)
+		}
 	}
 }
 

@@ -1,11 +1,11 @@
 package ir
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"slices"
-	"sort"
 	"strconv"
 	"strings"
 )
@@ -81,9 +81,6 @@ func ParseMeasures(text string) ([]Measure, error) {
 		}
 	}
 	words := splitWords(text)
-	if len(words) == 0 {
-		words = []word{{text: text}}
-	}
 	for _, w := range words {
 		p := parser{text: w.text}
 		if ms, ok := p.trec(); ok {
@@ -110,6 +107,16 @@ func ParseMeasures(text string) ([]Measure, error) {
 		add(m)
 	}
 	return out, nil
+}
+
+// SplitMeasures returns the texts of single measures and sets that
+// [ParseMeasures] would read one after another; a blank text is one.
+func SplitMeasures(text string) []string {
+	var out []string
+	for _, w := range splitWords(text) {
+		out = append(out, w.text)
+	}
+	return out
 }
 
 type word struct {
@@ -143,6 +150,9 @@ func splitWords(text string) []word {
 	}
 	if start >= 0 {
 		out = append(out, word{strings.TrimRight(text[start:], " \t\r\n"), start})
+	}
+	if len(out) == 0 {
+		return []word{{text: text}}
 	}
 	return out
 }
@@ -547,38 +557,36 @@ var trecTable = []struct {
 
 var trecCutoffs = []float64{5, 10, 15, 20, 30, 100, 200, 500, 1000}
 
-// TrecOrder returns the place of the measure in trec_eval's output, which
-// follows a table of its own and then the cutoff; -1 where trec_eval has no
-// such measure.
-func (m Measure) TrecOrder() int {
-	name := m.TrecName()
-	if name == "" {
-		return -1
-	}
-	root, _ := trecRoot(name)
-	return trecIndex(root)
-}
+// trecNicknames stand for several measures of that table.
+var trecNicknames = []string{"official", "set", "all_trec"}
 
-// SortTrec puts measures into the order in which trec_eval prints them: its
-// table's, and cutoffs and levels of one measure ascending. Measures that
-// trec_eval lacks follow in the order given.
-func SortTrec(ms []Measure) {
+// CompareTrec orders measures as trec_eval prints them: by its table, and those
+// of one name by their cutoffs or levels. Those that trec_eval lacks come last
+// and are equal.
+func CompareTrec(a, b Measure) int {
 	order := func(m Measure) int {
-		if o := m.TrecOrder(); o >= 0 {
-			return o
+		if root, ok := trecRoot(m.TrecName()); ok {
+			return trecIndex(root)
 		}
 		return len(trecTable)
 	}
-	sort.SliceStable(ms, func(i, j int) bool {
-		a, b := order(ms[i]), order(ms[j])
-		if a != b || a == len(trecTable) {
-			return a < b
-		}
-		if ms[i].cutoff != ms[j].cutoff {
-			return ms[i].cutoff < ms[j].cutoff
-		}
-		return ms[i].x < ms[j].x
-	})
+	x, y := order(a), order(b)
+	if x != y || x == len(trecTable) {
+		return cmp.Compare(x, y)
+	}
+	return cmp.Or(cmp.Compare(a.cutoff, b.cutoff), cmp.Compare(a.x, b.x))
+}
+
+// TrecFamily tells which of trec_eval's measures a name of trec_eval's is of, P
+// for P.5,10 and P_5, and whether it asks for the whole of it, as P does. A
+// nickname such as official asks for the whole of several and has no family; a
+// name that is none of trec_eval's has neither.
+func TrecFamily(name string) (family string, whole bool) {
+	if slices.Contains(trecNicknames, name) {
+		return "", true
+	}
+	root, ok := trecRoot(name)
+	return root, ok && root == name
 }
 
 // trecRoot splits off the parameters of a trec_eval measure's name, which
@@ -610,8 +618,7 @@ func trecIndex(name string) int {
 func (p *parser) trec() ([]Measure, bool) {
 	text := strings.TrimSpace(p.text)
 	lead := strings.Index(p.text, text)
-	switch text {
-	case "official", "set", "all_trec":
+	if slices.Contains(trecNicknames, text) {
 		var out []Measure
 		for _, t := range trecTable {
 			if text == "official" && strings.Contains(t.nick, "o") || text == "set" && strings.Contains(t.nick, "s") || text == "all_trec" && t.nick != "x" {
