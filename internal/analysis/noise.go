@@ -90,6 +90,18 @@ func noiseOf(langs []answers, alike bool) (v, df float64) {
 	return v, df
 }
 
+// sharedNoise is the part of noiseOf that languages have in common, which is
+// what it is more than were each language asked by itself; 0 where it is less.
+func sharedNoise(langs []answers, alike bool) (v, df float64) {
+	v, df = noiseOf(langs, alike)
+	for _, x := range langs {
+		if n := len(x.values); n > 1 {
+			v -= stats.Variance(x.values) / float64(n)
+		}
+	}
+	return max(0, v), df
+}
+
 // influences returns what each query, in whatever languages, adds to the sum
 // over languages of the means over their queries, in a fixed order.
 func influences(langs []answers) []float64 {

@@ -312,7 +312,7 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 	if q.units > 1 {
 		e = s.estimate(q)
 		if !e.OK || !few || e.Inference == inferThese {
-			return g.settled(e, q, a, b, langs)
+			return g.settled(g.withQueries(e, a, b, langs), q, a, b, langs)
 		}
 		c, _, _ := s.variance(q)
 		v, df := g.queryNoise(a, b, langs)
@@ -335,7 +335,26 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 	e.Inference, e.Method, e.DF = inferLanguages, methodLanguages, float64(len(langs)-1)
 	e.VarLanguage = stats.Variance(q.byLang) / float64(len(langs))
 	e.setLimits(math.Sqrt(e.VarLanguage))
-	return g.settled(e, q, a, b, langs)
+	return g.settled(g.withQueries(e, a, b, langs), q, a, b, langs)
+}
+
+// withQueries adds to an estimate over languages what languages have in common
+// where they are asked the same: their scatter does not show it. Where each has
+// queries of its own, the scatter of languages holds their noise already.
+func (g *grid) withQueries(e Estimate, a, b *system, langs []int) Estimate {
+	if !e.OK || e.Inference != inferLanguages {
+		return e
+	}
+	shared, df := sharedNoise(g.answers(a, b, langs), g.asksAlike())
+	k := float64(len(langs))
+	if shared /= k * k; shared <= 0 {
+		return e
+	}
+	own := float64(e.SE * e.SE)
+	total := own + shared
+	e.DF = total * total / (float64(own*own)/e.DF + float64(shared*shared)/df)
+	e.setLimits(math.Sqrt(total))
+	return e
 }
 
 // settled takes the interval from an estimate whose values are all equal: they
