@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"strings"
+
+	"github.com/xlrun/xlrun/internal/markup"
 )
 
 // Paper is a table of systems × languages as papers print it: best values in
@@ -145,7 +147,7 @@ func (p Paper) marked() bool {
 func (p Paper) LaTeX(label string) []byte {
 	letters, gains := p.letters(), p.gains()
 	var b strings.Builder
-	esc := func(s string) string { return latexText(clean(s)) }
+	esc := func(s string) string { return markup.LaTeX(clean(s)) }
 	b.WriteString("% needs \\usepackage{booktabs}\n")
 	if len(p.Columns) > fewColumns {
 		b.WriteString("% wide: in two columns, write table* for table\n")
@@ -158,33 +160,28 @@ func (p Paper) LaTeX(label string) []byte {
 		b.WriteString("\\footnotesize\\setlength{\\tabcolsep}{4pt}\n")
 	}
 	fmt.Fprintf(&b, "\\caption{%s}\n\\label{tab:%s}\n", strings.ReplaceAll(esc(p.Caption()), ` \%`, `\,\%`), fileName(label))
-	b.WriteString("\\begin{tabular}{@{}l")
+	out := markup.Table{Columns: "l", Head: []string{"System"}}
+	add := func(column, head string) {
+		out.Columns += column
+		out.Head = append(out.Head, head)
+	}
 	if letters {
-		b.WriteString("l")
+		add("l", "")
 	}
-	b.WriteString("r")
+	add("r", "Mean")
 	if gains {
-		b.WriteString("l")
-	}
-	b.WriteString(strings.Repeat("r", len(p.Columns)) + "@{}}\n\\toprule\nSystem")
-	if letters {
-		b.WriteString(" & ")
-	}
-	b.WriteString(" & Mean")
-	if gains {
-		b.WriteString(" & Gain")
+		add("l", "Gain")
 	}
 	for _, c := range p.Columns {
-		b.WriteString(" & " + esc(c))
+		add("r", esc(c))
 	}
-	b.WriteString(" \\\\\n\\midrule\n")
 	value := func(v PaperValue, best string) string {
 		if !v.OK {
 			return "--"
 		}
 		s := number(v.Value, paperDecimals)
 		bold := s == best
-		s = latexText(s)
+		s = markup.LaTeX(s)
 		if bold {
 			s = `\textbf{` + s + `}`
 		}
@@ -194,48 +191,49 @@ func (p Paper) LaTeX(label string) []byte {
 		return s
 	}
 	for _, r := range p.Rows {
-		b.WriteString(esc(r.Name))
+		row := []string{esc(r.Name)}
 		if letters {
-			b.WriteString(" & " + esc(r.Letters))
+			row = append(row, esc(r.Letters))
 		}
-		b.WriteString(" & " + value(r.Mean, p.best(func(r PaperRow) PaperValue { return r.Mean })))
+		mean := value(r.Mean, p.best(func(r PaperRow) PaperValue { return r.Mean }))
 		if r.Mean.OK && r.Mean.Half > 0 {
-			b.WriteString(`\,{\scriptsize$\pm$` + strings.TrimPrefix(number(r.Mean.Half, paperDecimals), "0") + `}`)
+			mean += `\,{\scriptsize$\pm$` + strings.TrimPrefix(number(r.Mean.Half, paperDecimals), "0") + `}`
 		}
+		row = append(row, mean)
 		if gains {
-			b.WriteString(" & ")
+			gain := ""
 			if g := r.Gain; g != nil {
-				b.WriteString(latexText(g.text()))
+				gain = markup.LaTeX(g.text())
 			}
+			row = append(row, gain)
 		}
 		for i, v := range r.Values {
-			b.WriteString(" & " + value(v, p.best(func(r PaperRow) PaperValue { return r.Values[i] })))
+			row = append(row, value(v, p.best(func(r PaperRow) PaperValue { return r.Values[i] })))
 		}
-		b.WriteString(" \\\\\n")
+		out.Rows = append(out.Rows, row)
 	}
-	b.WriteString("\\bottomrule\n\\end{tabular}\n\\end{table}\n")
+	b.WriteString(out.LaTeX() + "\\end{table}\n")
 	return []byte(b.String())
 }
 
 // Markdown writes the table for a README.
 func (p Paper) Markdown() []byte {
 	letters, gains := p.letters(), p.gains()
-	head := []string{"System"}
-	if letters {
-		head = append(head, "")
+	out := markup.Table{Columns: "l", Head: []string{"System"}}
+	add := func(column, head string) {
+		out.Columns += column
+		out.Head = append(out.Head, head)
 	}
-	head = append(head, "Mean")
+	if letters {
+		add("l", "")
+	}
+	add("r", "Mean")
 	if gains {
-		head = append(head, "Gain, points")
-	}
-	text := 1 // columns that are not numbers
-	if letters {
-		text++
+		add("r", "Gain, points")
 	}
 	for _, c := range p.Columns {
-		head = append(head, markdownText(clean(c)))
+		add("r", markup.Markdown(clean(c)))
 	}
-	rows := [][]string{head}
 	value := func(v PaperValue, best string) string {
 		if !v.OK {
 			return "–"
@@ -250,9 +248,9 @@ func (p Paper) Markdown() []byte {
 		return s
 	}
 	for _, r := range p.Rows {
-		row := []string{markdownText(r.Name)}
+		row := []string{markup.Markdown(r.Name)}
 		if letters {
-			row = append(row, markdownText(r.Letters))
+			row = append(row, markup.Markdown(r.Letters))
 		}
 		mean := value(r.Mean, p.best(func(r PaperRow) PaperValue { return r.Mean }))
 		if r.Mean.OK && r.Mean.Half > 0 {
@@ -269,12 +267,9 @@ func (p Paper) Markdown() []byte {
 		for i, v := range r.Values {
 			row = append(row, value(v, p.best(func(r PaperRow) PaperValue { return r.Values[i] })))
 		}
-		rows = append(rows, row)
+		out.Rows = append(out.Rows, row)
 	}
-	var b strings.Builder
-	writeMarkdown(&b, rows, func(i int) bool { return i >= text })
-	b.WriteString("\n" + markdownText(p.Caption()) + "\n")
-	return []byte(b.String())
+	return []byte(out.Markdown() + "\n" + markup.Markdown(p.Caption()) + "\n")
 }
 
 // table is the same for the page and for CSV, at full length.

@@ -5,6 +5,8 @@ import (
 	"encoding/csv"
 	"strconv"
 	"strings"
+
+	"github.com/xlrun/xlrun/internal/markup"
 )
 
 // A table is rows of text with columns that know whether they hold numbers.
@@ -83,46 +85,6 @@ func (t table) csv() []byte {
 	return b.Bytes()
 }
 
-var latexEscapes = strings.NewReplacer(
-	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
-	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, "−", `$-$`, "–", "--", "…", `\ldots{}`, "·", `$\cdot$`, "±", `$\pm$`,
-)
-
-// latexText escapes text for LaTeX. What UTF-8 TeX engines print as it is stays.
-func latexText(s string) string { return latexEscapes.Replace(s) }
-
-// markdownText escapes text so that Markdown shows it as it is, also in a cell
-// of a table.
-func markdownText(s string) string {
-	var b strings.Builder
-	for _, r := range s {
-		if strings.ContainsRune("\\`*_{}[]<>|#~$&", r) {
-			b.WriteByte('\\')
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
-}
-
-// writeMarkdown writes rows, the first of which is the head; cells are escaped
-// already.
-func writeMarkdown(b *strings.Builder, rows [][]string, num func(i int) bool) {
-	for k, r := range rows {
-		b.WriteString("| " + strings.Join(r, " | ") + " |\n")
-		if k > 0 {
-			continue
-		}
-		for i := range r {
-			if num(i) {
-				b.WriteString("| ---: ")
-			} else {
-				b.WriteString("| --- ")
-			}
-		}
-		b.WriteString("|\n")
-	}
-}
-
 // markdown writes what people read of the table: hidden columns are left out.
 func (t table) markdown() []byte {
 	var shown []int
@@ -131,15 +93,16 @@ func (t table) markdown() []byte {
 			shown = append(shown, i)
 		}
 	}
-	rows := make([][]string, 1, len(t.Rows)+1)
+	var out markup.Table
 	for _, i := range shown {
-		rows[0] = append(rows[0], markdownText(t.Columns[i].Name))
+		out.Columns += map[bool]string{false: "l", true: "r"}[t.Columns[i].Num]
+		out.Head = append(out.Head, markup.Markdown(t.Columns[i].Name))
 	}
 	for _, r := range t.Rows {
 		var row []string
 		for _, i := range shown {
 			c := r[i]
-			text := markdownText(c.Shown())
+			text := markup.Markdown(c.Shown())
 			if c.Best {
 				text = "**" + text + "**"
 			}
@@ -147,52 +110,32 @@ func (t table) markdown() []byte {
 				text += " `" + strings.ReplaceAll(c.Code, "`", "") + "`"
 			}
 			if c.Small != "" {
-				text += " " + markdownText(c.Small)
+				text += " " + markup.Markdown(c.Small)
 			}
 			row = append(row, strings.TrimSpace(text))
 		}
-		rows = append(rows, row)
+		out.Rows = append(out.Rows, row)
 	}
-	var b strings.Builder
-	writeMarkdown(&b, rows, func(i int) bool { return t.Columns[shown[i]].Num })
+	text := out.Markdown()
 	if t.Caption != "" {
-		b.WriteString("\n" + markdownText(t.Caption) + "\n")
+		text += "\n" + markup.Markdown(t.Caption) + "\n"
 	}
-	return []byte(b.String())
+	return []byte(text)
 }
 
 // latex writes a booktabs table; columns of numbers are siunitx S columns.
 func (t table) latex() []byte {
-	var b strings.Builder
-	b.WriteString("% needs \\usepackage{booktabs,siunitx}\n\\begin{tabular}{")
+	var out markup.Table
 	for _, c := range t.Columns {
-		b.WriteString(map[bool]string{false: "l", true: "S"}[c.Num])
+		out.Columns += map[bool]string{false: "l", true: "S"}[c.Num]
+		out.Head = append(out.Head, markup.LaTeX(c.Name))
 	}
-	b.WriteString("}\n\\toprule\n")
-	for i, c := range t.Columns {
-		if i > 0 {
-			b.WriteString(" & ")
-		}
-		b.WriteString("{" + latexText(c.Name) + "}")
-	}
-	b.WriteString(" \\\\\n\\midrule\n")
 	for _, r := range t.Rows {
-		for i, c := range r {
-			if i > 0 {
-				b.WriteString(" & ")
-			}
-			_, err := strconv.ParseFloat(c.Text, 64)
-			switch {
-			case t.Columns[i].Num && err == nil:
-				b.WriteString(c.Text)
-			case t.Columns[i].Num:
-				b.WriteString("{" + latexText(c.Text) + "}")
-			default:
-				b.WriteString(latexText(c.Text))
-			}
+		var row []string
+		for _, c := range r {
+			row = append(row, markup.LaTeX(c.Text))
 		}
-		b.WriteString(" \\\\\n")
+		out.Rows = append(out.Rows, row)
 	}
-	b.WriteString("\\bottomrule\n\\end{tabular}\n")
-	return []byte(b.String())
+	return []byte("% needs \\usepackage{booktabs,siunitx}\n" + out.LaTeX())
 }

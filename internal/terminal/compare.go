@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/analysis"
+	"github.com/xlrun/xlrun/internal/markup"
 )
 
 // Comparison prints the answer, then the tables it rests on, then what speaks
@@ -35,7 +36,7 @@ const mostPairs = 45
 func (u *UI) comparison(p painter, c *analysis.Comparison) string {
 	var b strings.Builder
 	for _, m := range c.Measures {
-		b.WriteString(p.wrap(p.in(u.show(m.Answer), bold), 0, 2) + "\n")
+		b.WriteString(p.wrap(p.in(u.id(m.Answer), bold), 0, 2) + "\n")
 	}
 	for i := range c.Measures {
 		m := &c.Measures[i]
@@ -65,22 +66,22 @@ func (u *UI) comparison(p painter, c *analysis.Comparison) string {
 		b.WriteString("\n")
 	}
 	for _, n := range c.Notes {
-		b.WriteString(p.wrap(p.in("warning:", yellow, bold)+" "+u.show(n.Text), 0, 2) + "\n")
+		b.WriteString(p.wrap(p.in("warning:", yellow, bold)+" "+u.id(n.Text), 0, 2) + "\n")
 	}
 	b.WriteString("\n")
 	for _, line := range c.Method {
-		b.WriteString(p.wrap(p.in(u.show(line), faint), 0, 0) + "\n")
+		b.WriteString(p.wrap(p.in(u.id(line), faint), 0, 0) + "\n")
 	}
 	return b.String()
 }
 
 func (u *UI) compareMeans(b *strings.Builder, p painter, c *analysis.Comparison, m *analysis.ComparedMeasure) {
-	caption := fmt.Sprintf("%s, means over %s", u.show(m.Measure), count(c.Queries, "query"))
+	caption := fmt.Sprintf("%s, means over %s", u.id(m.Measure), count(c.Queries, "query"))
 	head := row{"", "mean", interval(c.Level), ""}
 	if c.Baseline == "" {
 		caption += "; runs that share a letter cannot be told apart"
 	} else {
-		head[3] = "against " + u.show(c.Baseline)
+		head[3] = "against " + u.id(c.Baseline)
 	}
 	b.WriteString(p.wrap(caption, 0, 2) + "\n")
 	rows := []row{head}
@@ -89,7 +90,7 @@ func (u *UI) compareMeans(b *strings.Builder, p painter, c *analysis.Comparison,
 		if c.Baseline != "" {
 			last = againstBaseline(c, m, s.Run)
 		}
-		rows = append(rows, row{u.show(s.Run), u.score(s.Mean), u.between(s.Low, s.High), last})
+		rows = append(rows, row{u.id(s.Run), u.score(s.Mean), u.between(s.Low, s.High), last})
 	}
 	u.writeTable(b, p, p.table(3, rows, []int{1, 2}))
 }
@@ -138,10 +139,10 @@ func (u *UI) comparePairs(b *strings.Builder, p painter, m *analysis.ComparedMea
 	}
 }
 
-func (u *UI) versus(a, b string) string { return u.show(a) + " " + u.sym.minus + " " + u.show(b) }
+func (u *UI) versus(a, b string) string { return u.id(a) + " " + u.sym.minus + " " + u.id(b) }
 
 func (u *UI) compareGroups(b *strings.Builder, p painter, m *analysis.ComparedMeasure, g analysis.GroupedPair) {
-	b.WriteString(p.wrap(fmt.Sprintf("%s within groups, %s", u.show(m.Measure), u.versus(g.A, g.B)), 0, 2) + "\n")
+	b.WriteString(p.wrap(fmt.Sprintf("%s within groups, %s", u.id(m.Measure), u.versus(g.A, g.B)), 0, 2) + "\n")
 	rows := []row{{"", "queries", "difference", "interval", "p", "corrected", "", "win/tie/loss"}}
 	add := func(name string, d analysis.Difference) {
 		mark := ""
@@ -151,7 +152,7 @@ func (u *UI) compareGroups(b *strings.Builder, p painter, m *analysis.ComparedMe
 		rows = append(rows, row{name, thousands(d.N), u.score(d.Mean), u.between(d.Low, d.High), pValue(d.P), pValue(d.Adjusted), mark, fmt.Sprintf("%d/%d/%d", d.Wins, d.Ties, d.Losses)})
 	}
 	for _, d := range g.Groups {
-		add(u.show(d.Group), d.Difference)
+		add(u.id(d.Group), d.Difference)
 	}
 	if len(g.Groups) > 1 {
 		add("mean over groups", g.Over)
@@ -180,7 +181,7 @@ func (u *UI) narrowTable(b *strings.Builder, p painter, rows []row, rightAligned
 // compareOverGroups has a row for each pair where a table for each would be
 // too much.
 func (u *UI) compareOverGroups(b *strings.Builder, p painter, m *analysis.ComparedMeasure) {
-	b.WriteString(p.wrap(u.show(m.Measure)+", mean over groups, each counting once; -format csv has the groups", 0, 2) + "\n")
+	b.WriteString(p.wrap(u.id(m.Measure)+", mean over groups, each counting once; -format csv has the groups", 0, 2) + "\n")
 	rows := []row{{"difference", "", "interval", "p", "corrected", "", "groups better/alike/worse"}}
 	for i, g := range m.ByGroup {
 		if i == mostPairs {
@@ -214,7 +215,7 @@ func (u *UI) compareAgreement(b *strings.Builder, p painter, a *analysis.Agreeme
 		if i == mostPairs {
 			break
 		}
-		rows = append(rows, row{u.show(x.A) + ", " + u.show(x.B), u.short(x.RBO, 3), u.short(x.RBOMin, 3), u.short(x.TauB, 3), u.short(x.TauAP, 3), u.short(x.Shared, 1), thousands(x.Queries)})
+		rows = append(rows, row{u.id(x.A) + ", " + u.id(x.B), u.short(x.RBO, 3), u.short(x.RBOMin, 3), u.short(x.TauB, 3), u.short(x.TauAP, 3), u.short(x.Shared, 1), thousands(x.Queries)})
 	}
 	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 5, 6}, 2, 5, 6)
 	if n := len(a.Rankings) - mostPairs; n > 0 {
@@ -224,7 +225,7 @@ func (u *UI) compareAgreement(b *strings.Builder, p painter, a *analysis.Agreeme
 		b.WriteString("\nAgreement of measures on the order of the runs\n")
 		rows = []row{{"", "τ_b"}}
 		for _, x := range a.Measures {
-			rows = append(rows, row{u.show(x.A) + ", " + u.show(x.B), u.short(x.TauB, 3)})
+			rows = append(rows, row{u.id(x.A) + ", " + u.id(x.B), u.short(x.TauB, 3)})
 		}
 		u.writeTable(b, p, p.table(2, rows, []int{1}))
 	}
@@ -453,81 +454,63 @@ func furtherSheets(c *analysis.Comparison) []sheet {
 	return out
 }
 
-func (t sheet) markdown(b *errWriter) {
-	esc := func(s string) string { return markdownEscapes.Replace(Clean(s)) }
-	if t.caption != "" {
-		b.printf("%s\n\n", esc(t.caption))
-	}
-	b.printf("|")
-	for _, h := range t.head {
-		b.printf(" %s |", esc(h))
-	}
-	b.printf("\n|%s%s\n", strings.Repeat(" --- |", t.left), strings.Repeat(" ---: |", len(t.head)-t.left))
-	for _, r := range t.rows {
-		b.printf("|")
-		for _, cell := range r {
-			b.printf(" %s |", esc(cell))
+// table escapes the cells of a sheet.
+func (t sheet) table(escape func(string) string) markup.Table {
+	cells := func(texts []string) []string {
+		out := make([]string, len(texts))
+		for i, text := range texts {
+			out[i] = escape(text)
 		}
-		b.printf("\n")
+		return out
 	}
-	b.printf("\n")
+	out := markup.Table{Columns: strings.Repeat("l", t.left) + strings.Repeat("r", len(t.head)-t.left), Head: cells(t.head)}
+	for _, r := range t.rows {
+		out.Rows = append(out.Rows, cells(r))
+	}
+	return out
 }
 
-func (t sheet) latex(b *errWriter) {
-	if t.caption != "" {
-		b.printf("\n%% %s\n", Clean(t.caption))
+// meansTable has a row for each run and a column for each measure, with the
+// marks of a format: best puts a mean in bold, mark writes a letter or sign.
+func meansTable(c *analysis.Comparison, align string, escape, best, mark func(string) string) markup.Table {
+	g := gridOf(c)
+	out := markup.Table{Columns: "l" + strings.Repeat(align, len(g.measures)), Head: []string{"run"}}
+	for _, m := range g.measures {
+		out.Head = append(out.Head, escape(m))
 	}
-	b.printf("\\begin{tabular}{%s%s}\n\\toprule\n", strings.Repeat("l", t.left), strings.Repeat("r", len(t.head)-t.left))
-	line := func(r []string) {
-		for i, cell := range r {
-			if i > 0 {
-				b.printf(" & ")
+	for _, r := range g.runs {
+		row := []string{escape(r)}
+		for _, m := range g.measures {
+			cell := g.cells[[2]string{r, m}]
+			text := escape(strings.Replace(cell.mean, "-", utf8Symbols.minus, 1))
+			if cell.best {
+				text = best(text)
 			}
-			b.printf("%s", latexText(cell))
+			if cell.letters != "" {
+				text += mark(cell.letters)
+			}
+			row = append(row, text)
 		}
-		b.printf(" \\\\\n")
+		out.Rows = append(out.Rows, row)
 	}
-	line(t.head)
-	b.printf("\\midrule\n")
-	for _, r := range t.rows {
-		line(r)
-	}
-	b.printf("\\bottomrule\n\\end{tabular}\n")
+	return out
 }
 
 // WriteComparisonMarkdown writes a table of runs and measures, one of pairs,
 // what -groups and -agreement add, the notes and the method.
 func WriteComparisonMarkdown(w io.Writer, c *analysis.Comparison) error {
 	b := &errWriter{w: w}
-	esc := func(s string) string { return markdownEscapes.Replace(Clean(s)) }
+	esc := func(s string) string { return markup.Markdown(escaped(s)) }
 	for _, m := range c.Measures {
 		b.printf("%s\n\n", esc(m.Answer))
 	}
-	g := gridOf(c)
-	b.printf("| run |")
-	for _, m := range g.measures {
-		b.printf(" %s |", esc(m))
-	}
-	b.printf("\n| --- |%s\n", strings.Repeat(" ---: |", len(g.measures)))
-	for _, r := range g.runs {
-		b.printf("| %s |", esc(r))
-		for _, m := range g.measures {
-			cell := g.cells[[2]string{r, m}]
-			text := cell.mean
-			if cell.best {
-				text = "**" + text + "**"
-			}
-			if cell.letters != "" {
-				text += " " + cell.letters
-			}
-			b.printf(" %s |", text)
+	means := meansTable(c, "r", esc, func(s string) string { return "**" + s + "**" }, func(s string) string { return " " + esc(s) })
+	b.printf("%s\n%s\n\n", means.Markdown(), esc(legend(c)))
+	for _, t := range append([]sheet{pairSheet(c)}, furtherSheets(c)...) {
+		if t.caption != "" {
+			b.printf("%s\n\n", esc(t.caption))
 		}
-		b.printf("\n")
-	}
-	b.printf("\n%s\n\n", esc(legend(c)))
-	pairSheet(c).markdown(b)
-	for _, t := range furtherSheets(c) {
-		t.markdown(b)
+		b.printf("%s\n", t.table(esc).Markdown())
 	}
 	for _, n := range c.Notes {
 		b.printf("Warning: %s\n\n", esc(n.Text))
@@ -538,68 +521,41 @@ func WriteComparisonMarkdown(w io.Writer, c *analysis.Comparison) error {
 	return b.err
 }
 
-var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`)
-
 // WriteComparisonLaTeX writes a booktabs table of runs and measures, and one for
 // each thing that -groups and -agreement add. The answers, the differences of
 // pairs, the notes and the method stand before it as comments.
 func WriteComparisonLaTeX(w io.Writer, c *analysis.Comparison) error {
 	b := &errWriter{w: w}
-	b.printf("%% needs \\usepackage{booktabs}\n%% %s\n", Clean(legend(c)))
+	esc := func(s string) string { return markup.LaTeX(escaped(s)) }
+	b.printf("%% needs \\usepackage{booktabs}\n%% %s\n", escaped(legend(c)))
 	for _, m := range c.Measures {
-		b.printf("%% %s\n", Clean(m.Answer))
+		b.printf("%% %s\n", escaped(m.Answer))
 	}
 	for i, r := range pairSheet(c).rows {
 		if i == mostPairs {
 			b.printf("%% and more pairs: -format csv has them all\n")
 			break
 		}
-		b.printf("%% %s: %s %s (%s), p %s, corrected %s, permutation %s, Hedges g %s, win/tie/loss %s\n", Clean(r[0]), Clean(r[1]), r[2], cmp.Or(r[3], "no interval"), cmp.Or(r[4], "none"), cmp.Or(r[5], "none"), cmp.Or(r[6], "none"), cmp.Or(r[7], "none"), r[8])
+		b.printf("%% %s: %s %s (%s), p %s, corrected %s, permutation %s, Hedges g %s, win/tie/loss %s\n", escaped(r[0]), escaped(r[1]), r[2], cmp.Or(r[3], "no interval"), cmp.Or(r[4], "none"), cmp.Or(r[5], "none"), cmp.Or(r[6], "none"), cmp.Or(r[7], "none"), r[8])
 	}
 	for _, n := range c.Notes {
-		b.printf("%% warning: %s\n", Clean(n.Text))
+		b.printf("%% warning: %s\n", escaped(n.Text))
 	}
 	for _, line := range c.Method {
-		b.printf("%% %s\n", Clean(line))
+		b.printf("%% %s\n", escaped(line))
 	}
-	g := gridOf(c)
-	b.printf("\\begin{tabular}{l%s}\n\\toprule\nrun", strings.Repeat("l", len(g.measures)))
-	for _, m := range g.measures {
-		b.printf(" & %s", latexText(m))
-	}
-	b.printf(" \\\\\n\\midrule\n")
-	for _, r := range g.runs {
-		b.printf("%s", latexText(r))
-		for _, m := range g.measures {
-			cell := g.cells[[2]string{r, m}]
-			text := strings.Replace(cell.mean, "-", "$-$", 1)
-			if cell.best {
-				text = "\\textbf{" + text + "}"
-			}
-			switch cell.letters {
-			case "":
-			case "+", "-":
-				text += "$^{" + cell.letters + "}$"
-			default:
-				text += "\\textsuperscript{" + cell.letters + "}"
-			}
-			b.printf(" & %s", text)
+	means := meansTable(c, "l", esc, func(s string) string { return `\textbf{` + s + `}` }, func(s string) string {
+		if s == "+" || s == "-" {
+			return "$^{" + s + "}$"
 		}
-		b.printf(" \\\\\n")
-	}
-	b.printf("\\bottomrule\n\\end{tabular}\n")
+		return `\textsuperscript{` + s + `}`
+	})
+	b.printf("%s", means.LaTeX())
 	for _, t := range furtherSheets(c) {
-		t.latex(b)
+		if t.caption != "" {
+			b.printf("\n%% %s\n", escaped(t.caption))
+		}
+		b.printf("%s", t.table(esc).LaTeX())
 	}
 	return b.err
 }
-
-// latexText writes text from outside, and signs of ours that LaTeX has in
-// mathematics only.
-func latexText(s string) string { return latexEscapes.Replace(Clean(s)) }
-
-var latexEscapes = strings.NewReplacer(
-	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
-	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `<`, `$<$`, `>`, `$>$`, `|`, `\textbar{}`,
-	`−`, `$-$`, `τ_AP`, `$\tau_{AP}$`, `τ_b`, `$\tau_b$`,
-)

@@ -62,7 +62,6 @@ type EvalMeasure struct {
 // EvalRun is the outcome of one run.
 type EvalRun struct {
 	File, Tag string
-	Hits      int
 	Queries   []EvalQuery
 	All       []EvalValue // one of each measure
 	// Missing are judged queries that the run lacks, Unjudged those of the run
@@ -357,7 +356,6 @@ func (e *Evaluation) WriteJSON(w io.Writer) error {
 	type run struct {
 		File     string        `json:"file"`
 		Tag      string        `json:"tag"`
-		Hits     int           `json:"hits,omitempty"`
 		Count    int           `json:"queries"`
 		Missing  []string      `json:"missing"`
 		Unjudged []string      `json:"unjudged"`
@@ -398,7 +396,7 @@ func (e *Evaluation) WriteJSON(w io.Writer) error {
 	for i := range e.Runs {
 		r := &e.Runs[i]
 		j := run{
-			File: r.File, Tag: r.Tag, Hits: r.Hits, Count: len(r.Queries), Findings: r.Findings,
+			File: r.File, Tag: r.Tag, Count: len(r.Queries), Findings: r.Findings,
 			Missing: orEmpty(r.Missing), Unjudged: orEmpty(r.Unjudged), Tied: dependent{Queries: r.TiedQueries, Values: map[string]int{}},
 		}
 		if j.Findings == nil {
@@ -503,8 +501,11 @@ func Visible(b []byte) []byte {
 
 // id shows an id or a file's name: unlike in sentences, nothing of it is left
 // out, since two ids may differ in just that.
-func (u *UI) id(s string) string {
-	return u.show(strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(string(Visible([]byte(s)))))
+func (u *UI) id(s string) string { return u.show(escaped(s)) }
+
+// escaped is Visible for what has to stay on its line.
+func escaped(s string) string {
+	return strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(string(Visible([]byte(s))))
 }
 
 // file shows the name of a file, or what - stands for.
