@@ -87,6 +87,58 @@ func TestSystemsReport(t *testing.T) {
 	}
 }
 
+// Two systems that differ by the same amount everywhere have no interval, and no
+// table or page makes one up.
+func TestEqualDifferencesReport(t *testing.T) {
+	for _, langs := range [][]string{{"qaa"}, {"qaa", "qab", "qac", "qad", "qae", "qaf"}} {
+		d := analysis.Design{
+			Title: "Equal differences (" + invented + ")", Encoders: []string{"base", "steady", "other"},
+			Axes:     []analysis.Axis{{Name: "target", Role: "target", Labels: langs}},
+			Analyses: []analysis.Spec{{Name: "runs", Retrieval: "existing", Measure: "nDCG@10", Baseline: "base"}},
+		}
+		c := analysis.NewCollector(d)
+		for l, lang := range langs {
+			for q := range 4 {
+				v := 0.1*float64(q) + 0.01*float64(l)
+				for s, name := range d.Encoders {
+					c.Add(results.Record{
+						Cell: name + lang, Retrieval: "existing", Encoder: name, Component: "trec", Task: "t", Axes: map[string]string{"target": lang},
+						QueryLanguage: lang, PoolSize: 100, QueryID: fmt.Sprint("q", q), Measure: "nDCG@10", Value: []float64{v, v + 0.25, 0.3 - v/3}[s],
+					})
+				}
+			}
+		}
+		s, err := c.Analyse()
+		if err != nil {
+			t.Fatal(err)
+		}
+		files, err := render(Input{Summary: *s, Study: Study{Workflow: "workflows/invented.hcl", Names: names()}}, shared)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := string(files["report.html"])
+		for _, want := range []string{"in every " + []string{"query", "language"}[len(langs)/6] + " alike, without an interval (sign-flip test, p = ", "Not drawn, because equal differences give no interval: steady."} {
+			if !strings.Contains(page, want) {
+				t.Errorf("no %q in the page", want)
+			}
+		}
+		if tex := string(files["tables/systems.tex"]); !strings.Contains(tex, "+25.00 &") || strings.Contains(tex, "[+25") || !strings.Contains(tex, "A gain without an interval is the same wherever it was measured") {
+			t.Errorf("tex:\n%s", tex)
+		}
+		for name, b := range files {
+			if bytes.Contains(b, []byte("NaN")) && strings.HasPrefix(name, "tables/") {
+				t.Errorf("NaN in %s", name)
+			}
+		}
+		if csv := string(files["tables/system-tests.csv"]); !strings.Contains(csv, "4,25.00,,,0.125,") {
+			t.Errorf("tests:\n%s", csv)
+		}
+		if csv := string(files["tables/system-pairs.csv"]); !strings.Contains(csv, "steady,base,25.00,,,0.") {
+			t.Errorf("pairs:\n%s", csv)
+		}
+	}
+}
+
 // Names from outside cannot break a table.
 func TestPaperEscapes(t *testing.T) {
 	p := Paper{
