@@ -92,11 +92,14 @@ func TestEqualDifferencesWithinLanguages(t *testing.T) {
 	a := collect(t, pairDesign(), rs).Analyses[0]
 	e := systemOf(t, a.Systems, "b").Against.Gain
 	near64(t, "gain", e.Value, .15, 1e-12)
-	// Of 16 ways to give .5, .5, −.2, −.2 signs, these reach a sum of .6: all but
-	// those in which the first two part and … (±.5 ±.5 = 0, then at most .4).
+	// Of the 16 ways to give .5, .5, −.2 and −.2 signs, those reach a sum of .6 in
+	// which the first two have one sign: the others reach .4 at most.
 	near64(t, "p", e.P, .5, 1e-12)
 	if e.OK || e.Reason != ReasonNoSpread {
 		t.Errorf("%+v", e)
+	}
+	if text := strings.Join(a.Answer, "\n"); !strings.Contains(text, "b gains **15.00 points** on average and the same in all queries of a language, without an interval (sign-flip test, p = 0.500).") {
+		t.Errorf("answer:\n%s", text)
 	}
 }
 

@@ -665,7 +665,13 @@ func (s *Systems) say(measure string) []string {
 	out = append(out, lead+".")
 
 	var clear, open, flat []string
-	unit := s.unit()
+	unit, alike := "query", "in every query alike"
+	switch {
+	case s.Inference == inferLanguages:
+		unit, alike = "language", "in every language alike"
+	case len(s.Languages) > 1:
+		alike = "on average and the same in all queries of a language"
+	}
 	for _, x := range s.Systems {
 		if x.Against == nil || x.Against.With != s.Baseline {
 			continue
@@ -683,7 +689,7 @@ func (s *Systems) say(measure string) []string {
 			if e.Value < 0 {
 				word = "loses"
 			}
-			flat = append(flat, fmt.Sprintf("%s %s **%s** in every %s alike, without an interval (sign-flip test, %s)", x.Name, word, st.with(st.number(math.Abs(e.Value))), unit, pText(Float(e.P))))
+			flat = append(flat, fmt.Sprintf("%s %s **%s** %s, without an interval (sign-flip test, %s)", x.Name, word, st.with(st.number(math.Abs(e.Value))), alike, pText(Float(e.P))))
 		case e.Low > 0:
 			clear = append(clear, fmt.Sprintf("%s gains **%s** (%s)", x.Name, st.with(st.number(e.Value)), st.from(e.Low, e.High)))
 		case e.High < 0:
@@ -728,18 +734,6 @@ func (s *Systems) say(measure string) []string {
 		out = append(out, fmt.Sprintf("Taken one by one, of %s: %s (compared with %s, corrected for several systems).", count(len(s.Languages), "language"), cut(each), s.Baseline))
 	}
 	return out
-}
-
-// unit is what differences are taken over: what agrees where they have no
-// spread.
-func (s *Systems) unit() string {
-	switch {
-	case s.Inference == inferLanguages:
-		return "language"
-	case len(s.Languages) > 1:
-		return "query of a language"
-	}
-	return "query"
 }
 
 // apart says whether two systems are told apart.
