@@ -154,7 +154,7 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 		return err
 	}
 	for _, f := range findings {
-		in.Remarks = append(in.Remarks, f.Text)
+		in.Remarks = append(in.Remarks, analysis.Remark{Kind: f.Kind, Count: f.Count, Text: f.Text})
 	}
 	base, err := c.findBaseline(in.Runs, more.tags)
 	if err != nil {
@@ -366,7 +366,7 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 		r := analysis.CompareRun{File: file, Values: columns(res, len(c.parsed), c.rule), Missing: idStrings(res.Missing), Unjudged: idStrings(res.Unjudged), Judged: judgedShare(res, len(c.parsed)), TieDependent: res.TieDependent[:len(c.parsed)]}
 		for _, f := range res.Findings {
 			if !c.saidElsewhere(f) {
-				r.Remarks = append(r.Remarks, f.Text)
+				r.Remarks = append(r.Remarks, analysis.Remark{Kind: f.Kind, Count: f.Count, Text: f.Text})
 			}
 		}
 		if slices.ContainsFunc(res.TieDependent[:len(c.parsed)], func(n int) bool { return n > 0 }) {

@@ -24,7 +24,7 @@ type CompareInput struct {
 	Queries  []string // all judged queries; what follows is in their order
 	Runs     []CompareRun
 	Group    []string // of each query, "" where it has none; nil without groups
-	Remarks  []string // what is odd about the judgments, a sentence each
+	Remarks  []Remark // what is odd about the judgments
 }
 
 // CompareRun is what one run gave.
@@ -40,11 +40,26 @@ type CompareRun struct {
 	// other rules, for runs in which they matter: NaN where one could not be had.
 	TieDependent []int
 	Other        []TieValues
-	// Remarks say what is odd about its file, a sentence each.
-	Remarks []string
+	// Remarks say what is odd about its file, one of each kind.
+	Remarks []Remark
 	// Judged is the mean share of the first ten hits that were judged; NaN
 	// where nobody counted.
 	Judged float64
+}
+
+// Remark is something odd about a file: how often it is there, and a sentence
+// about the first time.
+type Remark struct {
+	Kind  string
+	Count int
+	Text  string
+}
+
+func (r Remark) String() string {
+	if r.Count > 1 {
+		return fmt.Sprintf("%s (%s times)", r.Text, thousands(r.Count))
+	}
+	return r.Text
 }
 
 // TieValues are the values of a run under a rule for equal scores.

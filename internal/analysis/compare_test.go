@@ -172,7 +172,7 @@ func TestCompareNotes(t *testing.T) {
 		{"missing", func() CompareInput { in := clean(); in.Runs[0].Missing = []string{"003"}; return in }, []string{NoteQueriesMissing}},
 		{"odd files", func() CompareInput {
 			in := clean()
-			in.Remarks, in.Runs[1].Remarks = []string{"a grade is below 0"}, []string{"a rank occurs twice"}
+			in.Remarks, in.Runs[1].Remarks = []Remark{{Kind: "grade", Count: 1, Text: "a grade is below 0"}}, []Remark{{Kind: "rank", Count: 2, Text: "a rank occurs twice"}}
 			return in
 		}, []string{NoteFile}},
 		{"unjudged", func() CompareInput { in := clean(); in.Runs[0].Unjudged = []string{"x"}; return in }, []string{NoteUnjudged}},
@@ -234,6 +234,45 @@ func TestCompareNotes(t *testing.T) {
 		got := codes(mustCompare(t, c.make(), compareOptions()))
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, d)
+		}
+	}
+}
+
+// What is odd about many runs alike is said once.
+func TestNotesOfManyRuns(t *testing.T) {
+	for _, runs := range []int{3, 40} {
+		var values [][]float64
+		for i := range runs {
+			values = append(values, noisy(80, .5, .05, uint64(i%(runs-1)))) // the last is the first
+		}
+		in := compareInput(values...)
+		for i := range in.Runs {
+			r := &in.Runs[i]
+			r.Name = fmt.Sprintf("r%d", i)
+			r.Missing, r.Unjudged = []string{in.Queries[i]}, []string{"z"}
+			r.Remarks = []Remark{{"rank", i, "a rank occurs twice"}}
+		}
+		in.Runs[1].Missing = in.Queries[1:3]
+		var got []string
+		for _, n := range in.notes() {
+			got = append(got, n.Text)
+		}
+		want := []string{
+			"r0: a rank occurs twice; and alike in 39 runs more (r1, r2, r3, …)",
+			"40 runs lack judged queries (r0, r1, r2, …), up to 2 queries of 80 (r1): there they found nothing, and each counts; -format json names them.",
+			"40 runs have queries that nobody judged (r0, r1, r2, …), up to 1 query (r0), left out.",
+			"r0 and r39 have the same values for every query in every measure: is it the same run twice?",
+		}
+		if runs == 3 {
+			want = nil
+			for i, missing := range []string{"1 query of 80 judged (000)", "2 queries of 80 judged (001, 002)", "1 query of 80 judged (002)"} {
+				want = append(want, fmt.Sprintf("r%d: a rank occurs twice", i), fmt.Sprintf("r%d lacks %s: there it found nothing, and each counts.", i, missing), fmt.Sprintf("r%d has 1 query that nobody judged (z), left out.", i))
+			}
+			want[6] += " (2 times)"
+			want = append(want, "r0 and r2 have the same values for every query in every measure: is it the same run twice?")
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%d runs (-want +got):\n%s", runs, d)
 		}
 	}
 }

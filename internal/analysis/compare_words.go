@@ -3,6 +3,7 @@ package analysis
 // What a comparison says in words: answers, notes and how it was made.
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -306,20 +307,10 @@ func (in CompareInput) notes() []Note {
 	add := func(code, format string, args ...any) {
 		out = append(out, Note{Code: code, Text: fmt.Sprintf(format, args...), Warning: true})
 	}
-	for _, text := range in.Remarks {
-		add(NoteFile, "judgments: %s", text)
+	for _, r := range in.Remarks {
+		add(NoteFile, "judgments: %s", r)
 	}
-	for _, r := range in.Runs {
-		for _, text := range r.Remarks {
-			add(NoteFile, "%s: %s", r.Name, text)
-		}
-		if n := len(r.Missing); n > 0 {
-			add(NoteQueriesMissing, "%s lacks %s of %s judged (%s): there it found nothing, and each counts.", r.Name, queries(n), thousands(len(in.Queries)), firstFew(r.Missing))
-		}
-		if n := len(r.Unjudged); n > 0 {
-			add(NoteUnjudged, "%s has %s that nobody judged (%s), left out.", r.Name, queries(n), firstFew(r.Unjudged))
-		}
-	}
+	in.runNotes(add)
 	nowhere := in.Runs[0].Missing
 	for _, r := range in.Runs[1:] {
 		lacks := map[string]bool{}
@@ -331,16 +322,9 @@ func (in CompareInput) notes() []Note {
 	if n := len(nowhere); n > 0 {
 		add(NoteNowhere, "every run lacks %s of %s judged (%s): there the differences are 0, which makes the mean of all smaller. If the runs were not made for these queries, take them out of the judgments.", queries(n), thousands(len(in.Queries)), firstFew(nowhere))
 	}
-	for i, a := range in.Runs {
-		for _, b := range in.Runs[:i] {
-			same := true
-			for m := range in.Measures {
-				same = same && slices.Equal(a.Values[m], b.Values[m])
-			}
-			if same {
-				add(NoteIdentical, "%s and %s have the same values for every query in every measure: is it the same run twice?", b.Name, a.Name)
-			}
-		}
+	for _, names := range in.identical() {
+		add(NoteIdentical, "%s have the same values for every query in every measure: is it the same run %s?",
+			few(names), map[bool]string{true: "twice", false: fmt.Sprintf("%d times", len(names))}[len(names) == 2])
 	}
 	low, high := -1, -1
 	for i, r := range in.Runs {
@@ -423,6 +407,84 @@ func (in CompareInput) notes() []Note {
 		}
 	}
 	return out
+}
+
+// apiece is how many runs have a note each of what is odd about them; more
+// share one.
+const apiece = 3
+
+// runNotes says what is odd about runs by themselves.
+func (in CompareInput) runNotes(add func(code, format string, args ...any)) {
+	var lack, unjudged []int
+	var kinds []string
+	alike := map[string][]int{}
+	for i, r := range in.Runs {
+		if len(r.Missing) > 0 {
+			lack = append(lack, i)
+		}
+		if len(r.Unjudged) > 0 {
+			unjudged = append(unjudged, i)
+		}
+		for _, x := range r.Remarks {
+			if alike[x.Kind] == nil {
+				kinds = append(kinds, x.Kind)
+			}
+			alike[x.Kind] = append(alike[x.Kind], i)
+		}
+	}
+	judged := thousands(len(in.Queries))
+	for i, r := range in.Runs {
+		for _, x := range r.Remarks {
+			switch runs := alike[x.Kind]; {
+			case len(runs) <= apiece:
+				add(NoteFile, "%s: %s", r.Name, x)
+			case runs[0] == i:
+				add(NoteFile, "%s: %s; and alike in %d runs more (%s)", r.Name, x, len(runs)-1, firstFew(in.names(runs[1:])))
+			}
+		}
+		if n := len(r.Missing); n > 0 && len(lack) <= apiece {
+			add(NoteQueriesMissing, "%s lacks %s of %s judged (%s): there it found nothing, and each counts.", r.Name, queries(n), judged, firstFew(r.Missing))
+		}
+		if n := len(r.Unjudged); n > 0 && len(unjudged) <= apiece {
+			add(NoteUnjudged, "%s has %s that nobody judged (%s), left out.", r.Name, queries(n), firstFew(r.Unjudged))
+		}
+	}
+	most := func(runs []int, of func(CompareRun) []string) (string, string) {
+		worst := slices.MaxFunc(runs, func(a, b int) int { return cmp.Compare(len(of(in.Runs[a])), len(of(in.Runs[b]))) })
+		return queries(len(of(in.Runs[worst]))), in.Runs[worst].Name
+	}
+	if len(lack) > apiece {
+		n, worst := most(lack, func(r CompareRun) []string { return r.Missing })
+		add(NoteQueriesMissing, "%d runs lack judged queries (%s), up to %s of %s (%s): there they found nothing, and each counts; -format json names them.",
+			len(lack), firstFew(in.names(lack)), n, judged, worst)
+	}
+	if len(unjudged) > apiece {
+		n, worst := most(unjudged, func(r CompareRun) []string { return r.Unjudged })
+		add(NoteUnjudged, "%d runs have queries that nobody judged (%s), up to %s (%s), left out.", len(unjudged), firstFew(in.names(unjudged)), n, worst)
+	}
+}
+
+func (in CompareInput) names(runs []int) []string {
+	var out []string
+	for _, i := range runs {
+		out = append(out, in.Runs[i].Name)
+	}
+	return out
+}
+
+// identical returns the names of runs that have all values in common, in sets.
+func (in CompareInput) identical() [][]string {
+	var first []int // of each set
+	var sets [][]string
+	for i, r := range in.Runs {
+		k := slices.IndexFunc(first, func(j int) bool { return slices.EqualFunc(r.Values, in.Runs[j].Values, slices.Equal[[]float64]) })
+		if k < 0 {
+			first, sets = append(first, i), append(sets, nil)
+			k = len(sets) - 1
+		}
+		sets[k] = append(sets[k], r.Name)
+	}
+	return slices.DeleteFunc(sets, func(names []string) bool { return len(names) < 2 })
 }
 
 // idLanguages returns the language codes that query ids begin with, where all
