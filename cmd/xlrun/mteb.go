@@ -350,11 +350,7 @@ MTEB's files hold means only and say nothing of pools: records.parquet has all.`
 			if len(args) != 2 || args[0] != "mteb" || out == "" {
 				return a.usageError("export", "xlrun export wants the format, a workflow or its results, and where to write: xlrun export mteb DIR -o OUT")
 			}
-			dir := args[1]
-			if filepath.Ext(dir) == ".hcl" {
-				dir = filepath.Join(".xlrun", strings.TrimSuffix(filepath.Base(dir), ".hcl"), "latest")
-			}
-			n, left, err := a.exportMTEB(dir, out)
+			n, left, err := a.exportMTEB(resultsOf(args[1]), out)
 			if err != nil {
 				return a.shown(err, args[1])
 			}

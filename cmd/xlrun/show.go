@@ -27,10 +27,7 @@ Nothing is computed.`,
 			if len(args) != 1 {
 				return a.usageError("show", "xlrun show wants a workflow or a directory of results")
 			}
-			dir := args[0]
-			if filepath.Ext(dir) == ".hcl" {
-				dir = filepath.Join(".xlrun", strings.TrimSuffix(filepath.Base(dir), ".hcl"), "latest")
-			}
+			dir := resultsOf(args[0])
 			path := filepath.Join(dir, "summary.json")
 			if a.json {
 				b, err := os.ReadFile(path)
@@ -48,10 +45,24 @@ Nothing is computed.`,
 	},
 }
 
+// resultsOf returns the directory of the last results of a workflow, by its file
+// or by its name, or the directory itself.
+func resultsOf(what string) string {
+	named := filepath.Join(".xlrun", strings.TrimSuffix(filepath.Base(what), ".hcl"), "latest")
+	if filepath.Ext(what) == ".hcl" || !exists(filepath.Join(what, "summary.json")) && exists(named) {
+		return named
+	}
+	return what
+}
+
 func (a *app) shown(err error, what string) int {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		a.ui.Error(fmt.Errorf("there are no results of %s here", what), "make them with: xlrun run "+what)
+		hint := "name a workflow (NAME.hcl) or a directory of results (.xlrun/NAME/latest)"
+		if filepath.Ext(what) == ".hcl" {
+			hint = "make them with: xlrun run " + what
+		}
+		a.ui.Error(fmt.Errorf("there are no results of %s here", what), hint)
 		return exitUsage
 	case err != nil:
 		a.ui.Error(err)

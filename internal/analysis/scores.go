@@ -385,7 +385,7 @@ func (t *ScoreTable) prependNotes(rows []results.Score) {
 		slices.Sort(rev)
 		var parts []string
 		for _, r := range rev {
-			parts = append(parts, fmt.Sprintf("%s (%s)", cmp.Or(r[:min(12, len(r))], "not said"), list(models[place{c, r}])))
+			parts = append(parts, fmt.Sprintf("%s (%s)", cmp.Or(r[:min(12, len(r))], "a revision not said"), list(models[place{c, r}])))
 		}
 		first = c + " of " + list(parts)
 	}

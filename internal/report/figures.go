@@ -390,12 +390,28 @@ func (d *drawing) scaling(x string) (rows []point, t table) {
 	return rows, t
 }
 
+// tickFormat is a format that tells n ticks over the values of the rows apart,
+// with two decimals at least.
+func tickFormat(rows []point, n int) string {
+	low, high := math.Inf(1), math.Inf(-1)
+	for _, r := range rows {
+		if r.lang == "" {
+			low, high = min(low, r.y, r.low), max(high, r.y, r.high)
+		}
+	}
+	digits := 2
+	if step := (high - low) / float64(n); step > 0 && !math.IsInf(step, 0) {
+		digits = min(max(digits, int(math.Ceil(-math.Log10(step)))), 6)
+	}
+	return fmt.Sprintf(".%df", digits)
+}
+
 // lines draws rows of scaling.
 func (d *drawing) lines(x string, axis object, rows []point) object {
 	s, _ := d.seriesOf(x)
 	xe := quantity("x", axis)
 	y := func(field string) object {
-		return quantity(field, object{"title": d.measured(), "scale": object{"zero": false}, "axis": object{"format": ".2f", "tickCount": 6}})
+		return quantity(field, object{"title": d.measured(), "scale": object{"zero": false}, "axis": object{"format": tickFormat(rows, 6), "tickCount": 6}})
 	}
 	only := func(kind string) list { return list{object{"filter": "datum.kind == '" + kind + "'"}} }
 	faint := func(full, dim float64) object {

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -109,32 +110,44 @@ func render(in Input, start func() (*engine, error)) (map[string][]byte, error) 
 	out := map[string][]byte{}
 	all := make([][]figure, len(in.Summary.Analyses))
 	svgs := map[string]string{}
-	var e *engine
-	n := 0
+	type drawn struct {
+		figure
+		of int // the analysis
+	}
+	var figures []drawn // as the page has them
 	for i := range in.Summary.Analyses {
 		d := &drawing{a: &in.Summary.Analyses[i], claims: in.Summary.Claims, study: &in.Study}
 		for _, f := range d.figures() {
-			if e == nil {
-				var err error
-				if e, err = start(); err != nil {
-					return nil, err
-				}
-			}
-			f.N, f.ID = n+1, fmt.Sprintf("fig-%d", n+1)
-			svg, files, err := f.draw(e)
-			if err != nil {
-				// The rest of a report is worth having without one figure.
-				in.Study.Notes = append(slices.Clone(in.Study.Notes), analysis.Note{
-					Code: "figure", Warning: true,
-					Text: fmt.Sprintf("The figure %q of analysis %s is left out, because it could not be drawn: %v. Its numbers are in the tables.", strings.TrimSuffix(f.Title, "."), d.a.Name, err),
-				})
-				continue
-			}
-			n++
-			svgs[f.ID] = svg
-			maps.Copy(out, files)
-			all[i] = append(all[i], f)
+			figures = append(figures, drawn{f, i})
 		}
+	}
+	slices.SortStableFunc(figures, func(a, b drawn) int {
+		x, y := placeOf(a.Kind), placeOf(b.Kind)
+		return cmp.Or(cmp.Compare(x.section, y.section), cmp.Compare(a.of, b.of), cmp.Compare(x.at, y.at))
+	})
+	var e *engine
+	n := 0
+	for _, f := range figures {
+		if e == nil {
+			var err error
+			if e, err = start(); err != nil {
+				return nil, err
+			}
+		}
+		f.N, f.ID = n+1, fmt.Sprintf("fig-%d", n+1)
+		svg, files, err := f.draw(e)
+		if err != nil {
+			// The rest of a report is worth having without one figure.
+			in.Study.Notes = append(slices.Clone(in.Study.Notes), analysis.Note{
+				Code: "figure", Warning: true,
+				Text: fmt.Sprintf("The figure %q of analysis %s is left out, because it could not be drawn: %v. Its numbers are in the tables.", strings.TrimSuffix(f.Title, "."), in.Summary.Analyses[f.of].Name, err),
+			})
+			continue
+		}
+		n++
+		svgs[f.ID] = svg
+		maps.Copy(out, files)
+		all[f.of] = append(all[f.of], f.figure)
 	}
 	p := build(in, all)
 	for _, t := range p.tables {
@@ -149,6 +162,17 @@ func render(in Input, start func() (*engine, error)) (map[string][]byte, error) 
 	}
 	out["report.html"] = html
 	return out, nil
+}
+
+// placeOf returns where page.tmpl has figures of a kind: in which section, and
+// where among those of one analysis there.
+func placeOf(kind string) (p struct{ section, at int }) {
+	for i, kinds := range [][]string{{"systems", "effects"}, {"size", "diversity", "grid"}, {"panels", "forest"}, {"control"}, {"pools"}} {
+		if at := slices.Index(kinds, kind); at >= 0 {
+			p.section, p.at = i, at
+		}
+	}
+	return p
 }
 
 // draw returns the drawing of a figure for the page and the files of its own.

@@ -191,7 +191,7 @@ func (d *drawing) across() table {
 	}
 	gains := slices.ContainsFunc(x.Systems, func(s analysis.SystemLanguages) bool { return s.LeastGain != nil })
 	if gains {
-		t.Columns = append(t.Columns, column{Name: "Least gain, points", Num: true}, column{Name: "in"}, column{Name: "Greatest gain, points", Num: true}, column{Name: "in"})
+		t.Columns = append(t.Columns, column{Name: "Least gain, points", Num: true}, column{Name: "least gain in"}, column{Name: "Greatest gain, points", Num: true}, column{Name: "greatest gain in"})
 		t.Caption += ". Gains are over the baseline, within a language"
 	}
 	mean := func(v float64) cell {

@@ -47,8 +47,9 @@ func plusMinus(mean, half float64) (shown, width cell) {
 	shown.Show = number(mean, 3)
 	if half > 0 {
 		shown.Small = "±" + number(half, 3)
+		width = num(half, 4)
 	}
-	return shown, num(half, 4)
+	return shown, width
 }
 
 // languages is the table of targets, best first.

@@ -77,6 +77,8 @@ func (b *builder) references(a *workflow.Analysis) []string {
 	for _, code := range a.Reference {
 		l, err := collection.ResolveLanguage(code, have)
 		switch {
+		case err != nil && b.diags.HasErrors() && b.targets(code):
+			// A mistake elsewhere took its cells away.
 		case err != nil:
 			b.add(errorAt(a.Ranges["reference"], "Reference is no target", "%q is not a language that %s measures: it has %s.%s", code, a.Of.Address(), strings.Join(have, ", "), sdk.DidYouMean(code, have)))
 		case !slices.Contains(out, l):
@@ -87,6 +89,16 @@ func (b *builder) references(a *workflow.Analysis) []string {
 		b.add(errorAt(a.Ranges["reference"], "No other languages", "%s has no targets but the reference, so there is no gap to measure.", a.Of.Address()))
 	}
 	return out
+}
+
+// targets reports whether a language is a value of an axis of targets.
+func (b *builder) targets(code string) bool {
+	for _, x := range b.w.Axes {
+		if x.Role == workflow.RoleTarget && slices.ContainsFunc(x.Values, func(v workflow.AxisValue) bool { return v.Label == code }) {
+			return true
+		}
+	}
+	return false
 }
 
 func (b *builder) oneAxisPerRole(a *workflow.Analysis) {
