@@ -116,7 +116,7 @@ func (c *comparer) run(ctx context.Context, args []string) int {
 		short.Faults, short.More = faults.Faults[:mostFaults], faults.More+len(faults.Faults)-mostFaults
 		err = &short
 	}
-	c.a.ui.Error(err)
+	c.a.ui.Error(err, expectedHint(c.rule, err))
 	return exitFailed
 }
 
@@ -174,6 +174,9 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 	if c.agreement {
 		if err := out.Agree(ctx, in, more.rankings); err != nil {
 			return err
+		}
+		if c.rule == ir.Expected {
+			out.Notes = append(out.Notes, analysis.Note{Code: analysis.NoteTieOrder, Warning: true, Text: "agreement of rankings: a ranking has one order, and equal scores have that of -ties trec10 there."})
 		}
 	}
 	return c.write(out)

@@ -535,7 +535,7 @@ func (e *evalCommand) fileFault(ctx context.Context, err error, qrels string, ru
 		short.Faults, short.More = bad.Faults[:mostFaults], bad.More+len(bad.Faults)-mostFaults
 		err = &short
 	}
-	e.ui.Error(err)
+	e.ui.Error(err, expectedHint(e.ties, err))
 	return exitFailed
 }
 

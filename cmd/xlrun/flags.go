@@ -282,6 +282,17 @@ func namesLevel(word string) bool {
 	return strings.Contains(strings.Join(strings.Fields(word), ""), "rel=")
 }
 
+// expectedHint says what to do where files are as they should be and means over
+// orders of equal scores cannot be had; "" elsewhere.
+func expectedHint(ties ir.Ties, err error) string {
+	var faults *ir.ReadError
+	var path *fs.PathError
+	if ties != ir.Expected || errors.As(err, &faults) || errors.As(err, &path) {
+		return ""
+	}
+	return "the other -ties, such as trec10, give every query a value"
+}
+
 // noneEmpty complains of an argument without a character, which would otherwise
 // pass for no argument.
 func noneEmpty(args []string) error {
