@@ -415,11 +415,17 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 	}
 	b.WriteString("\n" + p.wrap(caption, 0, 2) + "\n")
 
+	places := 2
+	for _, x := range at {
+		if x.Half > 0 && x.Half < 0.005 {
+			places = 3 // two would make it nothing
+		}
+	}
 	head := row{""}
 	for _, c := range cols {
 		head = append(head, u.show(columnTitle(a.Facts, c)))
 	}
-	base := untrained(a, g.stratum)
+	base := untrained(a, g.stratum, places)
 	if trained && len(base) > 0 {
 		head = append(head, "untrained")
 	}
@@ -429,7 +435,7 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 		line := row{name}
 		for _, c := range cols {
 			if x, ok := at[key{r, c}]; ok {
-				line = append(line, meanHalf(p, x))
+				line = append(line, meanHalf(p, x, places))
 			} else {
 				line = append(line, "")
 			}
@@ -444,7 +450,10 @@ func (u *UI) table(b *strings.Builder, p painter, a *analysis.Analysis, g group)
 		names = max(names, cells(l[0]))
 	}
 	for i, r := range rows {
-		if n := params[r]; n > 0 {
+		switch n := params[r]; {
+		case r == strconv.Itoa(int(n)): // no axis names it
+			table[i+1][0] = parameters(n)
+		case n > 0:
 			table[i+1][0] = left(table[i+1][0], names) + " " + parameters(n)
 		}
 	}
@@ -554,24 +563,24 @@ func columnTitle(f analysis.Facts, label string) string {
 }
 
 // untrained returns the means of the untrained encoders by size.
-func untrained(a *analysis.Analysis, stratum string) map[string]string {
+func untrained(a *analysis.Analysis, stratum string, places int) map[string]string {
 	out := map[string]string{}
 	for _, c := range a.Cells {
 		if c.Kind != analysis.KindUntrained || c.Size == "" || c.Stratum != stratum && c.Stratum != "" {
 			continue
 		}
 		if _, ok := out[c.Size]; !ok {
-			out[c.Size] = decimal(c.Mean, 2)
+			out[c.Size] = decimal(c.Mean, places)
 		}
 	}
 	return out
 }
 
 // meanHalf writes 0.47 ±.03.
-func meanHalf(p painter, c analysis.CellStat) string {
-	s := decimal(c.Mean, 2)
+func meanHalf(p painter, c analysis.CellStat, places int) string {
+	s := decimal(c.Mean, places)
 	if c.Draws > 1 {
-		s += " " + p.sym.plusMinus + strings.TrimPrefix(decimal(c.Half, 2), "0")
+		s += " " + p.sym.plusMinus + strings.TrimPrefix(decimal(c.Half, places), "0")
 	}
 	return s
 }

@@ -47,7 +47,7 @@ func TestUntrainedOfAStratum(t *testing.T) {
 		{Kind: analysis.KindUntrained, Size: "s", Stratum: "side=pivot", Mean: 0.08},
 		{Kind: analysis.KindUntrained, Size: "m", Mean: 0.2},
 	}}
-	got := untrained(a, "side=pivot")
+	got := untrained(a, "side=pivot", 2)
 	if got["s"] != "0.08" || got["m"] != "0.20" {
 		t.Errorf("got %v", got)
 	}
