@@ -234,6 +234,9 @@ func (d *drawing) budget(label string) string {
 
 func (d *drawing) sizeLabel(l analysis.SizeLevel) string {
 	if l.Params > 0 {
+		if l.Label == strconv.FormatInt(l.Params, 10) { // no axis names it
+			return params(l.Params)
+		}
 		return short(l.Label, 16) + " · " + params(l.Params)
 	}
 	return short(l.Label, 16)
@@ -594,7 +597,7 @@ func (d *drawing) byDiversity() (figure, bool) {
 	rows, note := thin(rows)
 	caption := howToLines
 	if f := d.a.Facts; f.BudgetFixed && len(f.Budgets) == 1 {
-		caption = "Same cells, other axis; every training set has " + d.budget(f.Budgets[0].Label) + ". " + caption
+		caption = "Every training set has " + d.budget(f.Budgets[0].Label) + ". " + caption
 	}
 	return figure{
 		Kind: "diversity", Title: "Accuracy against training languages.", Caption: caption + note + d.stratum(), Wide: len(d.a.Facts.Budgets) > 1, Choose: d.choices(), Points: rows, Rows: t,
