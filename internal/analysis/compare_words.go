@@ -416,7 +416,6 @@ const apiece = 3
 // runNotes says what is odd about runs by themselves.
 func (in CompareInput) runNotes(add func(code, format string, args ...any)) {
 	var lack, unjudged []int
-	var kinds []string
 	alike := map[string][]int{}
 	for i, r := range in.Runs {
 		if len(r.Missing) > 0 {
@@ -426,9 +425,6 @@ func (in CompareInput) runNotes(add func(code, format string, args ...any)) {
 			unjudged = append(unjudged, i)
 		}
 		for _, x := range r.Remarks {
-			if alike[x.Kind] == nil {
-				kinds = append(kinds, x.Kind)
-			}
 			alike[x.Kind] = append(alike[x.Kind], i)
 		}
 	}
