@@ -486,6 +486,10 @@ func idStrings(ids []ir.QueryID) []string {
 // warn says on standard error what is to be known of the files.
 func (e *evalCommand) warn(out *terminal.Evaluation) int {
 	warnings := 0
+	if e.level > 1 && out.Qrels.Relevant == 0 {
+		warnings++
+		e.ui.Warning(fmt.Sprintf("%s: no judgment has a grade of %d or more, so with -l %d nothing is relevant [level]", out.Qrels.File, e.level, e.level))
+	}
 	for i := range out.Runs {
 		r := &out.Runs[i]
 		for _, f := range r.Findings {
