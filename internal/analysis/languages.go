@@ -317,7 +317,7 @@ func gapSentences(s *LanguageSummary) []string {
 	}
 	more := ""
 	if n := len(parts); n > most {
-		parts, more = parts[:most], fmt.Sprintf("; %d more stand in the table", n-most)
+		parts, more = parts[:most], fmt.Sprintf("; the table has %d more", n-most)
 	}
 	return []string{fmt.Sprintf("Compared with %s, the other languages are on average %s%s.", list(s.Reference), strings.Join(parts, ", "), more)}
 }

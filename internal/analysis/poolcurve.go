@@ -197,7 +197,7 @@ func (s *PoolCurves) say(measure string) string {
 		return ""
 	}
 	if n := len(parts); n > most {
-		parts = append(parts[:most], fmt.Sprintf("%d more stand in the table", n-most))
+		parts = append(parts[:most], fmt.Sprintf("the table has %d more", n-most))
 	}
 	return "With each doubling of the candidates " + strings.Join(parts, "; ") + "."
 }

@@ -700,7 +700,7 @@ func (s *Systems) say(measure string) []string {
 	}
 	cut := func(parts []string) string {
 		if n := len(parts); n > most {
-			return strings.Join(parts[:most], "; ") + fmt.Sprintf("; %d more stand in the table", n-most)
+			return strings.Join(parts[:most], "; ") + fmt.Sprintf("; the table has %d more", n-most)
 		}
 		return strings.Join(parts, "; ")
 	}

@@ -44,7 +44,7 @@ type page struct {
 	Query                 string // that reads the records
 	Notes                 []noteView
 
-	HasShape, HasLanguages, HasBaselines, HasSystems, HasPools bool
+	HasShape, HasLanguages, HasBaselines, HasSystems, HasPools, HasEffects bool
 
 	analyses map[string]*analysis.Analysis
 	tables   []named           // with buttons to copy them
@@ -274,6 +274,7 @@ func (p *page) section(d *drawing, figures []figure) *section {
 	table(d.cells())
 	s.Unit = "Unit of replication: " + clean(f.Unit) + ". " + clean(f.UnitReason)
 	p.HasShape = p.HasShape || s.HasShape
+	p.HasEffects = p.HasEffects || len(s.Effects.Table.Rows) > 0
 	p.HasLanguages = p.HasLanguages || len(s.Languages.Table.Rows) > 0
 	p.HasBaselines = p.HasBaselines || len(s.Gains.Table.Rows)+len(s.Encoders.Table.Rows) > 0
 	p.HasSystems = p.HasSystems || len(s.Systems.Table.Rows) > 0
@@ -486,7 +487,7 @@ func (p *page) checks(in Input, general []int) {
 			var parts []string
 			for _, e := range []string{results.ExposureNone, results.ExposurePretraining, results.ExposureTuning, results.ExposureUnknown} {
 				if list := byExposure[e]; len(list) > 0 {
-					parts = append(parts, exposureWord(e)+": "+words(list))
+					parts = append(parts, exposureWord(e)+" ("+words(list)+")")
 				}
 			}
 			add("Not all targets are unseen.", fmt.Sprintf("Of the %s, seen before: %s. Unknown counts as seen.", n, strings.Join(parts, "; ")))

@@ -146,14 +146,34 @@ func (d *drawing) cells() table {
 		{Name: "gain half-width", Num: true},
 		{Name: "condition"},
 	}
+	known := func(x float64, of func(float64) cell) cell { // of what is not known, and of one draw, there is 0
+		if x == 0 {
+			return cell{}
+		}
+		return of(x)
+	}
+	digits := func(n int) func(float64) cell { return func(x float64) cell { return num(x, n) } }
 	for _, c := range d.a.Cells {
 		gain, half := cell{}, cell{}
 		if c.HasGain {
-			gain, half = num(100*c.Gain, 2), num(100*c.GainHalf, 2)
+			gain, half = num(100*c.Gain, 2), known(100*c.GainHalf, digits(2))
 		}
-		t.add(kindName(c.Kind), c.Encoder, c.Size, c.Diversity, c.Budget, num(float64(c.Params), 0), round3(c.Hill1), num(c.Pairs, 0), num(float64(c.Draws), 0), num(c.Mean, 5), num(c.Half, 5), gain, half, c.Stratum)
+		t.add(d.kind(c.Kind, c.Encoder), c.Encoder, c.Size, c.Diversity, c.Budget, known(float64(c.Params), digits(0)), known(c.Hill1, round3), known(c.Pairs, digits(0)),
+			num(float64(c.Draws), 0), num(c.Mean, 5), known(c.Half, digits(5)), gain, half, c.Stratum)
 	}
 	return t
+}
+
+// kind names the kind of an encoder. Where systems are the answer nothing was
+// trained here, or not for this.
+func (d *drawing) kind(kind, encoder string) string {
+	switch x := d.a.Systems; {
+	case x == nil || !x.Main:
+		return kindName(kind)
+	case encoder == x.Baseline:
+		return "baseline"
+	}
+	return "system"
 }
 
 // round3 is a number with up to three decimals.
@@ -170,7 +190,7 @@ func (d *drawing) encoders() table {
 	t.Columns = []column{{Name: "Encoder"}, {Name: "Kind"}, {Name: "Encoders", Num: true}, {Name: clean(d.a.Measure), Num: true}, {Name: "95 % half-width", Num: true, Hidden: true}}
 	for _, e := range d.a.Encoders {
 		mean, half := plusMinus(e.Mean, e.Half)
-		t.add(e.Encoder, kindName(e.Kind), num(float64(e.Runs), 0), mean, half)
+		t.add(e.Encoder, d.kind(e.Kind, e.Encoder), num(float64(e.Runs), 0), mean, half)
 	}
 	return t
 }

@@ -182,7 +182,7 @@ func (b *builder) deepEnough(in *instance, metric config, pool, ranking *Step) {
 		b.add(errorAt(rng, "Depth below a cutoff", "%s looks at %d ranks, and rankings end at depth %d of %d candidates: a document that belongs at rank %d would count as not retrieved. Set depth = %d or more.", r.Who, r.Deepest, depth, full, depth+1, min(r.Deepest, full)))
 	}
 	if len(r.Whole) > 0 {
-		b.add(warnAt(rng, "Rankings cut off", "%s look at whole rankings, which end at depth %d of %d candidates: relevant documents below count as not retrieved. Set depth = %d, or name a cutoff, as in AP@%d.", strings.Join(r.Whole, ", "), depth, full, full, depth))
+		b.add(warnAt(rng, "Rankings cut off", "Rankings end at depth %d of %d candidates, but these measures look at the whole: %s. Relevant documents below count as not retrieved. Set depth = %d, or name a cutoff, as in AP@%d.", depth, full, strings.Join(r.Whole, ", "), full, depth))
 	}
 }
 

@@ -151,7 +151,7 @@ func TestRankingsCutOff(t *testing.T) {
 	if got := warned(`"Success@1"`, `"AP"`); got != "" {
 		t.Errorf("rankings are whole, and yet %q", got)
 	}
-	want := "AP look at whole rankings, which end at depth 20 of 50 candidates: relevant documents below count as not retrieved. Set depth = 50, or name a cutoff, as in AP@20."
+	want := "Rankings end at depth 20 of 50 candidates, but these measures look at the whole: AP. Relevant documents below count as not retrieved. Set depth = 50, or name a cutoff, as in AP@20."
 	if got := warned(`"Success@1"`, `"AP"`, "depth   = 50", "depth = 20"); got != want {
 		t.Errorf("want %q, got %q", want, got)
 	}
