@@ -48,6 +48,7 @@ type grid struct {
 	queries  []int // per language
 	runs     []*run
 	trained  []*run // enter the slopes
+	standIns bool   // nothing was trained: those are the systems beside the baseline
 	rows     int
 	seeds    int
 	clash    *clash
@@ -271,6 +272,7 @@ func (g *grid) kinds() {
 	for _, r := range g.runs {
 		if r.kind == KindUntrained && r.encoder != g.analysis.Baseline {
 			r.kind = KindTrained
+			g.standIns = true
 			g.trained = append(g.trained, r)
 		}
 	}

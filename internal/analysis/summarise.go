@@ -362,7 +362,9 @@ func (g *grid) gains(s *sample) []Gain {
 			if b >= 0 {
 				gn.Budget = g.budgets[b].label
 			}
-			gn.Sentence = gainSentence(gn, g.analysis.Measure)
+			if !g.standIns { // systems that nothing was trained for are compared as such
+				gn.Sentence = gainSentence(gn, g.analysis.Measure)
+			}
 			out = append(out, gn)
 		}
 	}

@@ -64,6 +64,11 @@ func measure(ctx context.Context, j *job) (*result, error) {
 	if len(measures) == 0 {
 		return nil, blame(pluginhost.FaultPlugin, "the metric computes no measure")
 	}
+	for k, m := range measures {
+		if m == "" || slices.Contains(measures[:k], m) {
+			return nil, blame(pluginhost.FaultPlugin, "the metric names its measures %q: each needs a name of its own", measures)
+		}
+	}
 	rows := make([]results.Measured, 0, len(got)*len(measures))
 	remarks := remarks{undefined: make([]tally, len(measures))}
 	for i, id := range p.QueryIDs {
@@ -72,6 +77,9 @@ func measure(ctx context.Context, j *job) (*result, error) {
 		}
 		if err := got[i].Check(measures); err != nil {
 			return nil, blame(pluginhost.FaultPlugin, "query %q: %w", id, err)
+		}
+		if r := got[i].Rank; r < 0 || r > len(p.DocumentIDs) {
+			return nil, blame(pluginhost.FaultPlugin, "query %q: the first relevant document has the rank %d of %d candidates; 0 stands for none", id, r, len(p.DocumentIDs))
 		}
 		for k, m := range measures {
 			if why := got[i].Why(k); why != "" {

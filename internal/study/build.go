@@ -832,6 +832,7 @@ func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after
 		}
 		ranking := rank(i, pool, l)
 		b.deepEnough(in, mc, pool, ranking)
+		b.languagesToCompare(in, met, pool)
 		measuring := func(pool *Step, label string, restrict bool) *Step {
 			inputs := []Input{{"ranking", ranking, "ranking"}, {"pool", pool, "pool"}}
 			if b.components[met.block].info.Languages {

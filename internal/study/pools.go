@@ -186,6 +186,18 @@ func (b *builder) deepEnough(in *instance, metric config, pool, ranking *Step) {
 	}
 }
 
+// languagesToCompare warns where a metric that asks for languages gets queries
+// and candidates in one language each. What it says then is its own affair, but
+// mostly nothing.
+func (b *builder) languagesToCompare(in, metric *instance, pool *Step) {
+	p := pool.Pool
+	if !b.components[metric.block].info.Languages || len(collection.SplitLanguages(p.CorpusLanguage)) > 1 || len(collection.SplitLanguages(p.QueryLanguage)) > 1 {
+		return
+	}
+	h := &hostArgs{b: in.block, p: in.point}
+	b.add(warnAt(h.rng("metric"), "One language", "%s is about languages, and the candidates of this task are all in one: most of its measures have no value then. List several in the task's corpus_language.", metric.block.Address()))
+}
+
 // curveSizes reads the argument "curve": pool sizes, ascending; auto where they
 // are to be chosen. ok is false where there is none, or a mistake in it.
 func (b *builder) curveSizes(in *instance) (sizes []int, auto, ok bool) {
