@@ -88,7 +88,7 @@ func (a *app) importMTEB(dir string, o importOptions) int {
 		noNumbers += r.NoNumbers
 	}
 	if noNumbers > 0 {
-		a.ui.Warning(fmt.Sprintf("values that are no numbers (NaN or Infinity) are left out: %d, the first in %s", noNumbers, first))
+		a.ui.Warning(fmt.Sprintf("values that are no numbers (NaN, Infinity or text) are left out: %d, the first in %s", noNumbers, first))
 	}
 	rows, unnamed := scoreRows(archive)
 	if len(rows) == 0 && len(archive.Predictions) == 0 {

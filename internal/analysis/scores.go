@@ -174,6 +174,7 @@ func scoreTable(rows []results.Score, opt ScoreOptions, name func(results.Score)
 	from := map[string]string{}
 	var columns []string
 	digits, outside := map[string]int32{}, 0
+	var beyond []string // models with scores that are no shares
 	for _, r := range rows {
 		col, ok := column(r)
 		if !ok || r.Measure != t.Measure {
@@ -195,6 +196,9 @@ func scoreTable(rows []results.Score, opt ScoreOptions, name func(results.Score)
 		digits[name(r)] = max(digits[name(r)], r.Digits)
 		if r.Value < 0 || r.Value > 1 {
 			outside++
+			if n := name(r); !slices.Contains(beyond, n) {
+				beyond = append(beyond, n)
+			}
 		}
 	}
 	var without []string
@@ -236,7 +240,8 @@ func scoreTable(rows []results.Score, opt ScoreOptions, name func(results.Score)
 		}
 	}
 	if outside > 0 {
-		add(NoteRange, true, "%s below 0 or above 1: they are taken as they are.", count(outside, "score"))
+		slices.Sort(beyond)
+		add(NoteRange, true, "%s below 0 or above 1, of %s: they are taken as they are. In percent they do not compare with others, and differences are not in points.", count(outside, "score"), list(beyond))
 	}
 	const fewDigits = 6 // MTEB rounds to five, MRR to six
 	var rounded []string

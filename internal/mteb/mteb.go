@@ -38,8 +38,8 @@ type Result struct {
 	DatasetRevision string
 	Version         string // of mteb; "" where the file does not say
 	Entries         []Entry
-	// NoNumbers counts values that Python wrote as NaN or Infinity, which are
-	// left out. A correlation with constant scores is one.
+	// NoNumbers counts values that Python wrote as NaN or Infinity, such as a
+	// correlation with constant scores, and scores in quotes. They are left out.
 	NoNumbers int
 }
 
@@ -141,7 +141,9 @@ func Load(dir string) (*Archive, error) {
 				return err
 			}
 			var m modelMeta
-			if json.Unmarshal(b, &m) == nil {
+			if err := json.Unmarshal(b, &m); err != nil || m.Name == "" {
+				out.Skipped = append(out.Skipped, Skipped{name, "it names no model; the folder's name stands for it"})
+			} else {
 				out.names[path.Dir(name)] = m
 			}
 			return nil
@@ -288,6 +290,11 @@ func Parse(b []byte) (*Result, error) {
 				e.Languages = append(e.Languages, clean(l))
 			}
 			e.Scores = scores(x)
+			for key, v := range x {
+				if _, known := Measure(key); known && len(v) > 0 && v[0] == '"' {
+					r.NoNumbers++
+				}
+			}
 			if len(e.Scores) == 0 {
 				return nil, fmt.Errorf("subset %q of split %q has no numbers", e.Subset, e.Split)
 			}

@@ -246,7 +246,7 @@ func TestWebFAQ(t *testing.T) {
 // Python writes NaN and Infinity bare; such values are left out and counted.
 func TestNoNumbers(t *testing.T) {
 	r, err := Parse([]byte(`{"task_name": "NaN \"Infinity", "scores": {"test": [{"hf_subset": "deu", "languages": [], "ndcg_at_10": 0.5,
-		"nauc_map_at_1_max": NaN, "a": -Infinity, "b":Infinity, "c": -1.5}]}}`))
+		"nauc_map_at_1_max": NaN, "a": -Infinity, "b":Infinity, "c": -1.5, "recall_at_10": "0.5"}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestNoNumbers(t *testing.T) {
 	for _, s := range r.Entries[0].Scores {
 		keys = append(keys, s.Key)
 	}
-	if r.NoNumbers != 3 || r.Task != `NaN "Infinity` || !slices.Equal(keys, []string{"c", "ndcg_at_10"}) {
+	if r.NoNumbers != 4 || r.Task != `NaN "Infinity` || !slices.Equal(keys, []string{"c", "ndcg_at_10"}) {
 		t.Errorf("got %d values that are no numbers, task %q, keys %v", r.NoNumbers, r.Task, keys)
 	}
 	if _, err := Parse([]byte(`{"task_name": "x", "scores": Nan}`)); err == nil {
