@@ -161,7 +161,7 @@ func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) 
 	if err != nil {
 		return nil, err
 	}
-	key := cas.Sum([]byte("run/1 " + string(d)))
+	key := cas.Sum([]byte("run/2 " + string(d)))
 	if c.store != nil {
 		if raw, ok, err := c.store.Action(key); err == nil && ok {
 			var f study.RunFile
@@ -180,6 +180,7 @@ func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) 
 	f := &study.RunFile{Digest: x.Digest}
 	for _, id := range x.Run.Queries() {
 		f.Queries = append(f.Queries, string(id))
+		f.Deepest = max(f.Deepest, len(x.Run.Rankings[id]))
 	}
 	if c.store != nil {
 		b, err := json.Marshal(f)

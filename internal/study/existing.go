@@ -23,6 +23,7 @@ import (
 type existing struct {
 	source   SourceDigest
 	queries  []string
+	deepest  int // hits of a query
 	declared Declared
 }
 
@@ -94,7 +95,7 @@ func (b *builder) existing(in *instance) {
 	}
 	b.runs[in] = &existing{
 		source:  SourceDigest{Name: "run", Digest: f.Digest, Path: path},
-		queries: f.Queries, declared: d,
+		queries: f.Queries, deepest: f.Deepest, declared: d,
 	}
 }
 
@@ -135,6 +136,11 @@ func (b *builder) take(in *instance, depth int) {
 	cell := &Cell{
 		Retrieval: in.block.Name, Encoder: run.block.Name, Component: run.block.Component, Task: task.block.Name, Metric: met.block.Name,
 		Axes: in.axes(b.g), QueryLanguage: p.QueryLanguage, CorpusLanguage: p.CorpusLanguage, PoolSize: p.Size, Declared: &declared,
+	}
+	if mc, ok := b.config(met); ok {
+		if r := ReachOf(measureNames(mc)); x.deepest > 0 && r.Deepest > x.deepest {
+			b.add(warnAt(run.block.Args["path"].Expr.Range(), "Shallow run", "%s has %d hits for a query at most, and %s looks at %d: whatever it does not name counts as not found.", run.label(b.g), x.deepest, r.Who, r.Deepest))
+		}
 	}
 	looked := false
 	b.measured(in, cell, met, pools, nil, in.block.Name+" "+run.label(b.g)+" "+p.QueryLanguage, func(_ int, pool *Step, label string) *Step {

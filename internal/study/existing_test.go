@@ -280,6 +280,28 @@ func TestAtHandRefused(t *testing.T) {
 	}
 }
 
+// A run that ends above a cutoff is warned of before anything runs.
+func TestShallowRun(t *testing.T) {
+	for path, want := range map[string]string{
+		"runs/bm25":    "",
+		"runs/shallow": "bm25 target=cat has 5 hits for a query at most, and nDCG@10 looks at 10: whatever it does not name counts as not found.",
+	} {
+		p, problems := planText(t, strings.ReplaceAll(atHand, "runs/bm25", path), study.Options{})
+		if problems != "" {
+			t.Fatal(problems)
+		}
+		got := ""
+		for _, d := range p.Warnings {
+			if d.Summary == "Shallow run" {
+				got += d.Detail
+			}
+		}
+		if want == "" && got != "" || !strings.Contains(got, want) {
+			t.Errorf("%s: want %q, got %q", path, want, got)
+		}
+	}
+}
+
 // TestFusedTasksPairUp: alternatives of tasks are fused with their like.
 func TestFusedTasksPairUp(t *testing.T) {
 	text := strings.ReplaceAll(atHand, "= task.t\n", "= [task.t, task.u]\n") + `

@@ -213,6 +213,7 @@ type Declared struct {
 type RunFile struct {
 	Digest  cas.Digest // of the file as it lies
 	Queries []string   // ids, sorted
+	Deepest int        // the hits of the query that has most
 }
 
 // Cell is one retrieval or fuse instance: what one row of the results is about.

@@ -96,6 +96,10 @@ func (w *world) Run(_ context.Context, path string) (*study.RunFile, error) {
 		f.Queries = []string{"1", "2", "3", "4"}
 		return f, nil
 	}
+	f.Deepest = 100
+	if strings.Contains(path, "shallow") {
+		f.Deepest = 5
+	}
 	for _, l := range w.languages {
 		for i := range w.test {
 			f.Queries = append(f.Queries, fmt.Sprintf("%s/qtest%d", l, i))
