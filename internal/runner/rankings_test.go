@@ -323,13 +323,14 @@ func TestImport(t *testing.T) {
 		t.Errorf("(-want +got):\n%.2000s", d)
 	}
 	for what, n := range map[string]int{
-		"queries that the run has no ranking for; they count as 0":                                                                missing,
+		"hits below the depth, left out":                                      beyond,
+		"rankings for queries outside the pool, left out":                     ranked - (10 - missing) + 1,
+		"queries that the run has no ranking for; they count as 0":            missing,
+		"documents of the run that the collection does not have, left out":    2,
+		"rankings for queries that the collection does not have, left out":    2,
+		"hits outside the pool, those on such documents among them, left out": outside,
+
 		"queries for which the run names fewer candidates than the depth has room for; those it does not name count as not found": short,
-		"hits outside the pool, those on such documents among them, left out":                                                     outside,
-		"hits below the depth, left out":                                                                                          beyond,
-		"documents of the run that the collection does not have, left out":                                                        2,
-		"rankings for queries that the collection does not have, left out":                                                        2,
-		"rankings for queries outside the pool, left out":                                                                         ranked - (10 - missing) + 1,
 	} {
 		if notes[what].Count != n || n == 0 {
 			t.Errorf("want %d %s, got %+v", n, what, notes[what])
