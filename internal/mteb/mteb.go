@@ -10,6 +10,7 @@
 package mteb
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -289,12 +290,7 @@ func Parse(b []byte) (*Result, error) {
 			for _, l := range langs {
 				e.Languages = append(e.Languages, clean(l))
 			}
-			e.Scores = scores(x)
-			for key, v := range x {
-				if _, known := Measure(key); known && len(v) > 0 && v[0] == '"' {
-					r.NoNumbers++
-				}
-			}
+			e.Scores = r.scores(x)
 			if len(e.Scores) == 0 {
 				return nil, fmt.Errorf("subset %q of split %q has no numbers", e.Subset, e.Split)
 			}
@@ -320,7 +316,7 @@ func withNull(b []byte) (out []byte, n int) {
 			quoted = !quoted
 		case !quoted && (c == 'N' || c == 'I' || c == '-'):
 			for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
-				if strings.HasPrefix(string(b[i:min(len(b), i+len(word))]), word) {
+				if bytes.HasPrefix(b[i:], []byte(word)) {
 					out = append(append(out, b[last:i]...), "null"...)
 					last = i + len(word)
 					i = last - 1
@@ -344,7 +340,7 @@ func (r *Result) parseOld(top map[string]json.RawMessage) error {
 		if json.Unmarshal(top[split], &x) != nil || x == nil {
 			continue // a string or a number about the file
 		}
-		if own := scores(x); len(own) > 0 {
+		if own := r.scores(x); len(own) > 0 {
 			r.Entries = append(r.Entries, Entry{Split: clean(split), Subset: "default", Scores: own})
 		}
 		for _, subset := range sorted(x) {
@@ -352,7 +348,7 @@ func (r *Result) parseOld(top map[string]json.RawMessage) error {
 			if json.Unmarshal(x[subset], &y) != nil || y == nil {
 				continue
 			}
-			if own := scores(y); len(own) > 0 {
+			if own := r.scores(y); len(own) > 0 {
 				r.Entries = append(r.Entries, Entry{Split: clean(split), Subset: clean(subset), Scores: own})
 			}
 		}
@@ -367,9 +363,12 @@ func (r *Result) parseOld(top map[string]json.RawMessage) error {
 var aside = map[string]bool{"evaluation_time": true, "kg_co2_emissions": true}
 
 // scores reads the numbers of an entry, by name.
-func scores(x map[string]json.RawMessage) []Score {
+func (r *Result) scores(x map[string]json.RawMessage) []Score {
 	var out []Score
 	for _, key := range sorted(x) {
+		if _, known := Measure(key); known && len(x[key]) > 0 && x[key][0] == '"' {
+			r.NoNumbers++
+		}
 		var n json.Number
 		if aside[key] || len(x[key]) == 0 || x[key][0] == '"' || json.Unmarshal(x[key], &n) != nil || n == "" {
 			continue

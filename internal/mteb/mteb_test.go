@@ -257,6 +257,10 @@ func TestNoNumbers(t *testing.T) {
 	if r.NoNumbers != 4 || r.Task != `NaN "Infinity` || !slices.Equal(keys, []string{"c", "ndcg_at_10"}) {
 		t.Errorf("got %d values that are no numbers, task %q, keys %v", r.NoNumbers, r.Task, keys)
 	}
+	old, err := Parse([]byte(`{"mteb_dataset_name": "x", "test": {"deu": {"ndcg_at_10": 0.5, "map_at_10": "0.4", "recall_at_10": NaN}}}`))
+	if err != nil || old.NoNumbers != 2 || len(old.Entries[0].Scores) != 1 {
+		t.Errorf("the layout before 1.11: got %+v, %v", old, err)
+	}
 	if _, err := Parse([]byte(`{"task_name": "x", "scores": Nan}`)); err == nil {
 		t.Error("Nan is no number of Python's either")
 	}
