@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/xlrun/xlrun/internal/near"
 )
 
 // Effect says how an option bears on the result.
@@ -396,7 +398,7 @@ func AsDiagnostics(err error) (Diagnostics, bool) {
 func DidYouMean(name string, candidates []string) string {
 	best, dist := "", math.MaxInt
 	for _, c := range candidates {
-		if d := distance(name, c); d < dist {
+		if d := near.Distance(strings.ToLower(name), strings.ToLower(c)); d < dist {
 			best, dist = c, d
 		}
 	}
@@ -404,29 +406,4 @@ func DidYouMean(name string, candidates []string) string {
 		return ""
 	}
 	return fmt.Sprintf(" Did you mean %q?", best)
-}
-
-// distance is the Damerau-Levenshtein distance (adjacent transpositions count
-// one) over bytes, without case.
-func distance(a, b string) int {
-	a, b = strings.ToLower(a), strings.ToLower(b)
-	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
 }

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/xlrun/xlrun/sdk"
 )
 
 // ClaimProblem says in a sentence why a claim cannot be decided as it stands.
@@ -156,7 +158,7 @@ func (g *grid) callProblem(c Call) string {
 		}
 		for i, f := range args {
 			if !slices.Contains(factorNames, f) {
-				return fmt.Sprintf("%s: %q is no factor; there are size, diversity and budget.%s", c, f, near(f, factorNames))
+				return fmt.Sprintf("%s: %q is no factor; there are size, diversity and budget.%s", c, f, sdk.DidYouMean(f, factorNames))
 			}
 			if i > 0 && f == args[0] {
 				return fmt.Sprintf("%s: what changes cannot be held.", c)
@@ -202,7 +204,7 @@ func (g *grid) callProblem(c Call) string {
 		}
 		return ""
 	}
-	return fmt.Sprintf("%s() is not known; there are slope, ame, mean and diff.%s", c.Name, near(c.Name, []string{"slope", "ame", "mean", "diff"}))
+	return fmt.Sprintf("%s() is not known; there are slope, ame, mean and diff.%s", c.Name, sdk.DidYouMean(c.Name, []string{"slope", "ame", "mean", "diff"}))
 }
 
 var factorNames = []string{RoleSize, RoleDiversity, RoleBudget}
@@ -338,7 +340,7 @@ func (g *grid) termProblem(t label) string {
 		if len(known) == 0 || slices.Contains(known, t.value) {
 			return ""
 		}
-		return fmt.Sprintf("there is no %s %q here; there is %s.%s", what, t.value, list(known), near(t.value, known))
+		return fmt.Sprintf("there is no %s %q here; there is %s.%s", what, t.value, list(known), sdk.DidYouMean(t.value, known))
 	}
 	if i := slices.IndexFunc(g.design.Axes, func(a Axis) bool { return a.Name == t.axis }); i >= 0 {
 		a := g.design.Axes[i]
@@ -346,7 +348,7 @@ func (g *grid) termProblem(t label) string {
 			return fmt.Sprintf("%s is the target: claims speak of all target languages together and cannot select one.", t.axis)
 		}
 		if !slices.Contains(a.Labels, t.value) {
-			return fmt.Sprintf("axis %q has no value %q; it has %s.%s", t.axis, t.value, list(a.Labels), near(t.value, a.Labels))
+			return fmt.Sprintf("axis %q has no value %q; it has %s.%s", t.axis, t.value, list(a.Labels), sdk.DidYouMean(t.value, a.Labels))
 		}
 		return ""
 	}
@@ -373,41 +375,5 @@ func (g *grid) termProblem(t label) string {
 	if len(g.design.Axes) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("there is no axis %q.%s", t.axis, near(t.axis, names))
-}
-
-// near suggests the known name closest to a wrong one, where it is close.
-func near(wrong string, known []string) string {
-	best, least := "", 1+len([]rune(wrong))/3
-	for _, k := range known {
-		if d := distance(wrong, k); d <= least {
-			best, least = k, d-1
-		}
-	}
-	if best == "" || best == wrong {
-		return ""
-	}
-	return fmt.Sprintf(" Did you mean %q?", best)
-}
-
-// distance is the number of letters to insert, remove or replace between two
-// words (Levenshtein).
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range x {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range y {
-			cost := 1
-			if x[i] == y[j] {
-				cost = 0
-			}
-			diagonal, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, diagonal+cost)
-		}
-	}
-	return row[len(y)]
+	return fmt.Sprintf("there is no axis %q.%s", t.axis, sdk.DidYouMean(t.axis, names))
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/stats"
+	"github.com/xlrun/xlrun/sdk"
 )
 
 // ScoreTable compares models by scores that others have published: one number
@@ -165,7 +166,7 @@ func scoreTable(rows []results.Score, opt ScoreOptions, name func(results.Score)
 			}
 		}
 		slices.Sort(known)
-		return nil, fmt.Errorf("no score is by %s.%s There are scores by %s", t.Measure, near(t.Measure, known), strings.Join(known, ", "))
+		return nil, fmt.Errorf("no score is by %s.%s There are scores by %s", t.Measure, sdk.DidYouMean(t.Measure, known), strings.Join(known, ", "))
 	}
 	add := func(code string, warning bool, format string, args ...any) {
 		t.Notes = append(t.Notes, Note{Code: code, Warning: warning, Text: fmt.Sprintf(format, args...)})
@@ -294,7 +295,7 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 			names = append(names, m.Name)
 		}
 		if base = slices.Index(names, opt.Baseline); base < 0 {
-			return fmt.Errorf("there is no model %q to compare with; there is %s.%s", opt.Baseline, list(names), near(opt.Baseline, names))
+			return fmt.Errorf("there is no model %q to compare with; there is %s.%s", opt.Baseline, list(names), sdk.DidYouMean(opt.Baseline, names))
 		}
 		t.Chosen = ChosenBaseline
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 // near compares floats that were computed by different roads.
-func near(a, b float64) bool { return math.Abs(a-b) <= 1e-12 }
+func closeTo(a, b float64) bool { return math.Abs(a-b) <= 1e-12 }
 
 // By hand. The order is C A X D B E (D before B: equal scores, larger id
 // first); the relevant ranks are A 2 (grade 3), D 4 (2), B 5 (1), and N, of
@@ -116,7 +116,7 @@ func TestByHand(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !near(got[0], want) {
+		if !closeTo(got[0], want) {
 			t.Errorf("%s: want %v, got %v", text, want, got[0])
 		}
 	}
@@ -316,7 +316,7 @@ func TestOneRelevant(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range ms {
-			if !near(got.Values[i], want[i]) {
+			if !closeTo(got.Values[i], want[i]) {
 				t.Fatalf("%v with the relevant document at %d of %d: want %v, got %v", ms[i], rank, n, want[i], got.Values[i])
 			}
 		}

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/xlrun/xlrun/internal/near"
 )
 
 // MeasureError says why a text is not a measure.
@@ -923,7 +925,7 @@ func suggest(name, params string, hasParams bool, cut string, hasCut bool) strin
 	if !ok {
 		bestDist, unique := 3, false
 		try := func(candidate, folded string) {
-			d := editDistance(stem, folded)
+			d := near.Distance(stem, folded)
 			if d >= len(folded) || d > max(1, len(stem)/3) || candidate == best {
 				return
 			}
@@ -938,7 +940,7 @@ func suggest(name, params string, hasParams bool, cut string, hasCut bool) strin
 		}
 		if !hasCut && !hasParams {
 			for _, t := range trecTable {
-				d := editDistance(name, t.name)
+				d := near.Distance(name, t.name)
 				if d < len(t.name) && d <= max(1, len(name)/4) && d < bestDist {
 					best, unique, bestDist = t.name, true, d
 				}
@@ -961,28 +963,4 @@ func suggest(name, params string, hasParams bool, cut string, hasCut bool) strin
 		return e.Suggestion
 	}
 	return m.String()
-}
-
-// editDistance counts the bytes to insert, delete, replace or swap with their
-// neighbour to get from a to b.
-func editDistance(a, b string) int {
-	prev2, prev, cur := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range prev {
-		prev[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		cur[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			cur[j] = min(prev[j]+1, cur[j-1]+1, prev[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				cur[j] = min(cur[j], prev2[j-2]+1)
-			}
-		}
-		prev2, prev, cur = prev, cur, prev2
-	}
-	return prev[len(b)]
 }
