@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -65,6 +67,7 @@ func TestSystemsReport(t *testing.T) {
 	golden(t, "systems/systems.csv", files["tables/systems.csv"])
 	golden(t, "systems/across-languages.csv", files["tables/across-languages.csv"])
 	golden(t, "systems/pool-sizes.csv", files["tables/pool-sizes.csv"])
+	golden(t, "systems/cells.csv", files["tables/cells.csv"])
 	golden(t, "systems/fig-1.vl.json", files["figures/fig-1.vl.json"])
 	golden(t, "systems/fig-2.vl.json", files["figures/fig-2.vl.json"])
 	page := string(files["report.html"])
@@ -171,5 +174,43 @@ func TestPaperEscapes(t *testing.T) {
 		if n := strings.Count(strings.ReplaceAll(l, `\|`, ""), "|"); n != 7 {
 			t.Errorf("%d bars in %q", n, l)
 		}
+	}
+}
+
+// Figures are numbered in the order in which they stand, over all analyses.
+func TestFiguresAreNumberedAsTheyStand(t *testing.T) {
+	in := systemsFixture(t)
+	second := in.Summary.Analyses[0]
+	second.Name = "again"
+	in.Summary.Analyses = append(in.Summary.Analyses, second)
+	files, err := render(in, shared)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`<b>Figure (\d+)\.`).FindAllStringSubmatch(string(files["report.html"]), -1)
+	if len(found) != 4 {
+		t.Fatalf("want 4 figures, got %v", found)
+	}
+	for i, f := range found {
+		if f[1] != strconv.Itoa(i+1) {
+			t.Errorf("figure %s stands in place %d", f[1], i+1)
+		}
+	}
+}
+
+func TestTickFormat(t *testing.T) {
+	at := func(ys ...float64) (rows []point) {
+		for _, y := range ys {
+			rows = append(rows, point{y: y, low: y, high: y})
+		}
+		return rows
+	}
+	for want, rows := range map[string][]point{".2f": at(0.1, 0.6), ".3f": at(0.40, 0.41), ".4f": at(0.400, 0.4015)} {
+		if got := tickFormat(rows, 6); got != want {
+			t.Errorf("from %g to %g: want %s, got %s", rows[0].y, rows[1].y, want, got)
+		}
+	}
+	if got := tickFormat(at(0.4), 6); got != ".2f" {
+		t.Errorf("one value: got %s", got)
 	}
 }

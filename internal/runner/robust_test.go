@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -15,8 +16,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/xlrun/xlrun/internal/cas"
+	"github.com/xlrun/xlrun/internal/pluginhost"
 	"github.com/xlrun/xlrun/internal/results"
 	"github.com/xlrun/xlrun/internal/study"
+	"github.com/xlrun/xlrun/sdk"
 )
 
 // twice adds to each cell of a plan one of another retrieval and encoder block
@@ -328,6 +331,44 @@ func TestSpoiltReportInStore(t *testing.T) {
 	for _, e := range entries {
 		if err := s.Verify(e.Digest); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// oddMetric is a host whose metric gives what makes no sense.
+type oddMetric struct {
+	*fakeHost
+	measures []string
+	rank     int
+}
+
+func (h oddMetric) Evaluate(_ context.Context, _ int, _ pluginhost.Ref, queries iter.Seq[sdk.JudgedQuery], emit func(string, sdk.QueryValues) error) ([]string, pluginhost.Stats, error) {
+	for q := range queries {
+		if err := emit(q.ID, sdk.QueryValues{Values: make([]float64, len(h.measures)), Rank: h.rank}); err != nil {
+			return nil, pluginhost.Stats{}, err
+		}
+	}
+	return h.measures, pluginhost.Stats{Plugin: "odd"}, nil
+}
+
+// What a metric says is looked at before it becomes a record.
+func TestMetricThatMakesNoSense(t *testing.T) {
+	for name, c := range map[string]struct {
+		host oddMetric
+		want string
+	}{
+		"a measure twice":        {oddMetric{measures: []string{"A", "A"}}, "a name of its own"},
+		"a measure without name": {oddMetric{measures: []string{""}}, "a name of its own"},
+		"a rank below 0":         {oddMetric{measures: []string{"A"}, rank: -1}, "has the rank -1 of"},
+		"a rank beyond the pool": {oddMetric{measures: []string{"A"}, rank: 100000}, "has the rank 100000 of"},
+	} {
+		c.host.fakeHost = &fakeHost{}
+		out, err := Run(t.Context(), smallGrid().plan(), options(newStore(t), c.host, 2))
+		if err == nil && len(out.Failures) > 0 {
+			err = out.Failures[0].Err
+		}
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: want an error with %q, got %v", name, c.want, err)
 		}
 	}
 }
