@@ -145,8 +145,9 @@ func (x *measured) baselineSentence(in CompareInput, opt CompareOptions) string 
 	return strings.Join(parts, "; ") + "."
 }
 
-func (g GroupedPair) sentence() string {
-	var better, worse, alike int
+// Counts returns in how many groups A is better than B, cannot be told from it,
+// and is worse.
+func (g GroupedPair) Counts() (better, alike, worse int) {
 	for _, d := range g.Groups {
 		switch {
 		case d.Different && d.Mean > 0:
@@ -157,6 +158,11 @@ func (g GroupedPair) sentence() string {
 			alike++
 		}
 	}
+	return better, alike, worse
+}
+
+func (g GroupedPair) sentence() string {
+	better, alike, worse := g.Counts()
 	s := fmt.Sprintf("By group, %s is better than %s in %d, worse in %d, and cannot be told apart in %d of %d", g.A, g.B, better, worse, alike, len(g.Groups))
 	if len(g.Groups) > 1 {
 		s += fmt.Sprintf("; the mean over groups differs by %s (%s; %s)", value(g.Over.Mean), limits(g.Over.Low, g.Over.High, "group"), pText(g.Over.Adjusted))

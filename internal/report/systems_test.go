@@ -71,6 +71,9 @@ func TestSystemsReport(t *testing.T) {
 	golden(t, "systems/fig-1.vl.json", files["figures/fig-1.vl.json"])
 	golden(t, "systems/fig-2.vl.json", files["figures/fig-2.vl.json"])
 	page := string(files["report.html"])
+	if strings.Contains(page, "the same encoder without training") {
+		t.Error("systems that nothing was trained for are called trained")
+	}
 	for _, want := range []string{
 		"Of 4 systems, <b>fused &amp; tuned</b> has the highest mean", "What each system gains over lexical_50%.", "How the score falls as candidates are added.",
 		"<b>Systems</b> are compared", "With each doubling of the candidates", `id="table-systems"`, `id="table-system-tests"`,

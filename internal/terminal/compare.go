@@ -191,16 +191,8 @@ func (u *UI) compareOverGroups(b *strings.Builder, p painter, m *analysis.Compar
 		if g.Over.Different {
 			mark = p.sym.yes
 		}
-		better, worse := 0, 0
-		for _, d := range g.Groups {
-			switch {
-			case d.Different && d.Mean > 0:
-				better++
-			case d.Different:
-				worse++
-			}
-		}
-		rows = append(rows, row{u.versus(g.A, g.B), u.score(g.Over.Mean), u.between(g.Over.Low, g.Over.High), pValue(g.Over.P), pValue(g.Over.Adjusted), mark, fmt.Sprintf("%d/%d/%d", better, len(g.Groups)-better-worse, worse)})
+		better, alike, worse := g.Counts()
+		rows = append(rows, row{u.versus(g.A, g.B), u.score(g.Over.Mean), u.between(g.Over.Low, g.Over.High), pValue(g.Over.P), pValue(g.Over.Adjusted), mark, fmt.Sprintf("%d/%d/%d", better, alike, worse)})
 	}
 	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 6}, 3, 2)
 	if n := len(m.ByGroup) - mostPairs; n > 0 {
