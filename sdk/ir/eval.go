@@ -363,12 +363,14 @@ func EvaluateRun(measures []Measure, qrels Qrels, run Run) (*RunResult, error) {
 
 // scratch is the memory that one evaluation reuses from another.
 type scratch struct {
-	judged    judgedQuery
-	hits      []entry
-	other     []entry
-	list      list
-	otherList list
-	seen      map[DocID]struct{}
+	judged     judgedQuery
+	hits       []entry
+	other      []entry
+	list       list
+	otherList  list
+	difference difference
+	taken      []bool // ranks
+	seen       map[DocID]struct{}
 }
 
 var scratchPool = sync.Pool{New: func() any { return &scratch{seen: map[DocID]struct{}{}} }}

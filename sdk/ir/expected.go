@@ -201,14 +201,14 @@ func (l *list) crossing() bool {
 	return int(b.rank+b.size)-1 > l.retrieved
 }
 
-// found is the expected number of relevant documents within a cutoff.
-func (v *view) found(m *Measure, cutoff int32) float64 {
+// found is the expected number of relevant documents within a rank.
+func (v *view) found(m *Measure, rank int32) float64 {
 	sum := 0.0
 	for _, s := range v.segments(m) {
-		n := s.upto(cutoff)
-		if n == 0 {
+		if s.first > rank {
 			break
 		}
+		n := s.upto(rank)
 		if r := s.relevant(m.rel); r > 0 {
 			sum += float64(r*n) / float64(s.size)
 		}
@@ -216,15 +216,15 @@ func (v *view) found(m *Measure, cutoff int32) float64 {
 	return sum
 }
 
-// counted is a measure that is the number of relevant documents within a
-// cutoff, times something that no order changes.
-func counted(of func(v *view, m *Measure) (cutoff int, factor float64)) expectation {
+// counted is a measure that is the number of relevant documents within a rank,
+// times something that no order changes.
+func counted(rank func(v *view, m *Measure) int32, factor func(v *view, m *Measure) float64) expectation {
 	return func(v *view, m *Measure) (float64, error) {
-		cutoff, factor := of(v, m)
-		if factor == 0 || cutoff < 0 {
+		x := factor(v, m)
+		if x == 0 {
 			return 0, nil
 		}
-		return v.found(m, int32(min(cutoff, maxParameter))) * factor, nil
+		return v.found(m, rank(v, m)) * x, nil
 	}
 }
 
@@ -238,36 +238,26 @@ func inverse(n int) float64 {
 }
 
 var (
-	expectRecall = counted(func(v *view, m *Measure) (int, float64) {
-		return int(m.cutoff), inverse(v.q.relevant(m.rel))
+	expectRecall    = counted(withinCutoff, func(v *view, m *Measure) float64 { return inverse(v.q.relevant(m.rel)) })
+	expectPrecision = counted(withinCutoff, func(_ *view, m *Measure) float64 { return inverse(int(m.cutoff)) })
+	expectRprec     = counted(withinRelevant, func(v *view, m *Measure) float64 { return inverse(v.q.relevant(m.rel)) })
+	expectRprecMult = counted(withinMultiple, func(v *view, m *Measure) float64 { return inverse(v.multiple(m)) })
+	expectRelativeP = counted(withinCutoff, func(v *view, m *Measure) float64 {
+		return inverse(min(int(m.cutoff), v.q.relevant(m.rel)))
 	})
-	expectPrecision = counted(func(_ *view, m *Measure) (int, float64) {
-		return int(m.cutoff), inverse(int(m.cutoff))
-	})
-	expectRPrecision = counted(func(v *view, m *Measure) (int, float64) {
-		n := v.q.relevant(m.rel)
-		return n, inverse(n)
-	})
-	expectRPrecisionMult = counted(func(v *view, m *Measure) (int, float64) {
-		n := int(float64(m.x*float64(v.q.relevant(m.rel))) + 0.9)
-		return n, inverse(n)
-	})
-	expectRelativeP = counted(func(v *view, m *Measure) (int, float64) {
-		return int(m.cutoff), inverse(min(int(m.cutoff), v.q.relevant(m.rel)))
-	})
-	expectSetP = counted(func(v *view, m *Measure) (int, float64) {
+	expectSetP = counted(withinAll, func(v *view, m *Measure) float64 {
 		n := v.list(m).retrieved
 		if m.flags&flagRelative != 0 {
 			n = min(n, v.q.relevant(m.rel))
 		}
-		return 0, inverse(n)
+		return inverse(n)
 	})
-	expectSetR = counted(func(v *view, m *Measure) (int, float64) { return 0, inverse(v.q.relevant(m.rel)) })
+	expectSetR = counted(withinAll, func(v *view, m *Measure) float64 { return inverse(v.q.relevant(m.rel)) })
 	// With f relevant of n retrieved and R in all, F is (beta+1)·f/(beta·R+n).
-	expectSetF = counted(func(v *view, m *Measure) (int, float64) {
-		return 0, (m.x + 1) / (float64(m.x*float64(v.q.relevant(m.rel))) + float64(v.list(m).retrieved))
+	expectSetF = counted(withinAll, func(v *view, m *Measure) float64 {
+		return (m.x + 1) / (float64(m.x*float64(v.q.relevant(m.rel))) + float64(v.list(m).retrieved))
 	})
-	expectFound = counted(func(*view, *Measure) (int, float64) { return 0, 1 })
+	expectFound = counted(withinAll, func(*view, *Measure) float64 { return 1 })
 )
 
 func expectNumRet(v *view, m *Measure) (float64, error) {
@@ -883,39 +873,56 @@ func expectCount(value func(*view, *Measure) float64) expectation {
 	}
 }
 
-// expectFloored is exact where no order, or every order, is below the floor.
-func expectFloored(value func(*view, *Measure) float64, expect expectation) expectation {
+// expectFloored is exact where no order, or every order, is below the floor;
+// least is the smallest value that any has.
+func expectFloored(value func(*view, *Measure) float64, expect expectation, least func(*view, *Measure) float64) expectation {
 	return func(v *view, m *Measure) (float64, error) {
 		x, err := expect(v, m)
 		if err != nil {
 			return 0, err
 		}
-		if v.extreme(m, value, false) >= geometricFloor {
+		if least(v, m) >= geometricFloor {
 			return x, nil
 		}
-		if v.extreme(m, value, true) <= geometricFloor {
+		if v.best(m, value) <= geometricFloor {
 			return geometricFloor, nil
 		}
 		return expectByOrders(floored(value))(v, m)
 	}
 }
 
-// extreme is the value with the relevant documents of every block first, or
-// last.
-func (v *view) extreme(m *Measure, value func(*view, *Measure) float64, first bool) float64 {
+// leastAP is AP with the relevant documents of every block last.
+func leastAP(v *view, m *Measure) float64 {
+	sum := 0.0
+	for i, rank := range v.extremes(m).last {
+		sum += float64(i+1) / float64(rank)
+	}
+	return sum * inverse(v.q.relevant(m.rel))
+}
+
+// leastBpref is Bpref with the relevant documents of every block last.
+func leastBpref(v *view, m *Measure) float64 {
+	relevant, nonrelevant := v.q.relevant(m.rel), v.q.nonrelevant(m.rel)
+	sum, above := 0.0, 0
+	for _, s := range v.segments(m) {
+		above += s.count(0, m.rel)
+		seen := max(s.relevant(m.rel)-int(s.size-s.seen), 0)
+		sum += float64(float64(seen) * preference(above, relevant, nonrelevant))
+	}
+	return sum * inverse(relevant)
+}
+
+// best is the value with the relevant documents of every block first.
+func (v *view) best(m *Measure, value func(*view, *Measure) float64) float64 {
 	return v.with(m, value, func(_ int, grades []int32) {
-		slices.SortFunc(grades, func(a, b int32) int {
-			x, y := 0, 0
-			if a >= m.rel {
-				x = 1
+		slices.SortStableFunc(grades, func(a, b int32) int {
+			switch x, y := a >= m.rel, b >= m.rel; {
+			case x == y:
+				return 0
+			case x:
+				return -1
 			}
-			if b >= m.rel {
-				y = 1
-			}
-			if first {
-				return y - x
-			}
-			return x - y
+			return 1
 		})
 	})
 }

@@ -280,6 +280,9 @@ func TestTieDependenceAgainstModes(t *testing.T) {
 		for i := range ranking {
 			if n%2 == 0 {
 				ranking[i].Rank = int32(ranks[i])
+				if n%3 == 0 {
+					ranking[i].Rank *= 3 // with gaps
+				}
 			}
 			if rng.IntN(3) == 0 {
 				ranking[i].Score += 1e-9 // equal in 32 bits, but for 0

@@ -85,6 +85,12 @@ type family struct {
 	// blocks of equal scores, nil where the order does not matter.
 	value  func(v *view, m *Measure) float64
 	expect func(v *view, m *Measure) (float64, error)
+	// within is set where only the documents within a rank matter, in whatever
+	// order, and returns that rank.
+	within func(v *view, m *Measure) int32
+	// gradedOnly tells that documents without a grade, or with a negative one,
+	// do not matter, nor where they are.
+	gradedOnly bool
 }
 
 // families lists the measures, in the order in which messages name them.
@@ -107,27 +113,27 @@ var families = []family{
 	{
 		name: "R", aliases: []string{"Recall"}, takes: takesRel | takesJudgedOnly, at: atRequired, trec: "recall", form: trecRanks,
 		doc:   "Share of the relevant documents that is in the first k. trec_eval: recall.",
-		value: recall, expect: expectRecall,
+		value: recall, expect: expectRecall, within: withinCutoff,
 	},
 	{
 		name: "P", aliases: []string{"Precision"}, takes: takesRel | takesJudgedOnly, at: atRequired, trec: "P", form: trecRanks,
 		doc:   "Relevant documents in the first k, divided by k also where fewer were retrieved. trec_eval: P.",
-		value: precision, expect: expectPrecision,
+		value: precision, expect: expectPrecision, within: withinCutoff,
 	},
 	{
 		name: "Success", takes: takesRel | takesJudgedOnly, at: atRequired, trec: "success", form: trecRanks,
 		doc:   "1 where a relevant document is in the first k, else 0. trec_eval: success.",
-		value: success, expect: expectSuccess,
+		value: success, expect: expectSuccess, within: withinCutoff,
 	},
 	{
 		name: "Rprec", aliases: []string{"RPrec"}, takes: takesRel | takesJudgedOnly, trec: "Rprec",
 		doc:   "Precision after as many documents as are relevant. trec_eval: Rprec.",
-		value: rPrecision, expect: expectRPrecision,
+		value: rPrecision, expect: expectRprec, within: withinRelevant,
 	},
 	{
 		name: "Bpref", aliases: []string{"BPref"}, takes: takesRel, trec: "bpref",
 		doc:   "Binary preference: for each relevant document retrieved the share of judged non-relevant documents that are not above it. trec_eval: bpref.",
-		value: bpref, expect: expectBpref,
+		value: bpref, expect: expectBpref, gradedOnly: true,
 	},
 	{
 		name: "infAP", takes: takesRel, trec: "infAP",
@@ -142,27 +148,27 @@ var families = []family{
 	{
 		name: "SetP", takes: takesRel | takesRelative | takesJudgedOnly, trec: "set_P",
 		doc:   "Relevant documents retrieved, divided by documents retrieved; with relative=True by the most that could be relevant of so many. trec_eval: set_P, set_relative_P.",
-		value: setP, expect: expectSetP,
+		value: setP, expect: expectSetP, within: withinAll,
 	},
 	{
 		name: "SetR", takes: takesRel, trec: "set_recall",
 		doc:   "Share of the relevant documents that was retrieved. trec_eval: set_recall.",
-		value: setR, expect: expectSetR,
+		value: setR, expect: expectSetR, within: withinAll,
 	},
 	{
 		name: "SetF", takes: takesRel | takesBeta | takesJudgedOnly, p: 1, trec: "set_F", form: trecOne,
 		doc:   "(beta+1)·P·R / (beta·P+R) of SetP and SetR. The parameter enters as it is, not squared. trec_eval: set_F.",
-		value: setF, expect: expectSetF,
+		value: setF, expect: expectSetF, within: withinAll,
 	},
 	{
 		name: "SetAP", takes: takesRel | takesJudgedOnly, trec: "set_map",
 		doc:   "SetP times SetR. trec_eval: set_map.",
-		value: setAP, expect: expectCut(setAP),
+		value: setAP, expect: expectCut(setAP), within: withinAll,
 	},
 	{
 		name: "Judged", at: atOptional,
 		doc:   "Share of the first k documents that were judged; of all retrieved where there are fewer.",
-		value: judgedShare, expect: expectJudged,
+		value: judgedShare, expect: expectJudged, within: withinCutoff,
 	},
 	{
 		name: "NumQ", aggregate: Sum, trec: "num_q",
@@ -177,7 +183,7 @@ var families = []family{
 	{
 		name: "NumRet", takes: takesRelOptional, aggregate: Sum, trec: "num_ret",
 		doc:   "Number of documents retrieved, or with rel of relevant ones. trec_eval: num_ret, num_rel_ret.",
-		value: numRet, expect: expectNumRet,
+		value: numRet, expect: expectNumRet, within: withinAll,
 	},
 	{
 		name: "RBP", takes: takesP | takesRelOptional, p: 0.8, at: atOptional,
@@ -204,12 +210,12 @@ var families = []family{
 	{
 		name: "gm_map", takes: takesRel, aggregate: GeometricMean, trecOnly: true,
 		doc:   "AP, of which the geometric mean is taken over queries.",
-		value: floored(averagePrecision), expect: expectFloored(averagePrecision, expectAP),
+		value: floored(averagePrecision), expect: expectFloored(averagePrecision, expectAP, leastAP),
 	},
 	{
 		name: "gm_bpref", takes: takesRel, aggregate: GeometricMean, trecOnly: true,
 		doc:   "Bpref, of which the geometric mean is taken over queries.",
-		value: floored(bpref), expect: expectFloored(bpref, expectBpref),
+		value: floored(bpref), expect: expectFloored(bpref, expectBpref, leastBpref), gradedOnly: true,
 	},
 	{
 		name: "11pt_avg", takes: takesRel, trecOnly: true, form: trecList,
@@ -219,22 +225,22 @@ var families = []family{
 	{
 		name: "Rprec_mult", takes: takesRel, trecOnly: true, form: trecReals,
 		doc:   "Precision after a multiple of as many documents as are relevant.",
-		value: rPrecisionMult, expect: expectRPrecisionMult,
+		value: rPrecisionMult, expect: expectRprecMult, within: withinMultiple,
 	},
 	{
 		name: "relative_P", takes: takesRel, trecOnly: true, form: trecRanks,
 		doc:   "Relevant documents in the first k, divided by the most that could be.",
-		value: relativeP, expect: expectRelativeP,
+		value: relativeP, expect: expectRelativeP, within: withinCutoff,
 	},
 	{
 		name: "unj", trecOnly: true, form: trecRanks,
 		doc:   "Documents without a grade, or with a negative one, in the first k, divided by k.",
-		value: unjudgedShare, expect: expectUnjudged,
+		value: unjudgedShare, expect: expectUnjudged, within: withinCutoff,
 	},
 	{
 		name: "utility", takes: takesRel, trecOnly: true, form: trecList,
 		doc:   "a·(relevant retrieved) + b·(others retrieved) + c·(relevant not retrieved) + d·(others not retrieved); by default 1, -1, 0, 0.",
-		value: utility, expect: expectCount(utility),
+		value: utility, expect: expectCount(utility), within: withinAll,
 	},
 	{
 		name: "binG", takes: takesRel, trecOnly: true,
@@ -284,7 +290,7 @@ var families = []family{
 	{
 		name: "num_nonrel_judged_ret", takes: takesRel, aggregate: Sum, trecOnly: true,
 		doc:   "Number of documents retrieved that were judged not relevant.",
-		value: numNonrel, expect: expectCount(numNonrel),
+		value: numNonrel, expect: expectCount(numNonrel), within: withinAll,
 	},
 	{
 		name: "relstring", aggregate: Text, trecOnly: true, form: trecOne,

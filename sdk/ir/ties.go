@@ -54,16 +54,18 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		case (mode == Trec9 || mode == Trec10) && e.Ties <= Trec9 && !t.close:
 			continue
 		}
-		other := hits
-		if mode != Expected || e.Ties != Trec10 {
+		l := &s.otherList
+		switch {
+		case mode == Expected && e.Ties == Trec10 && e.Depth == 0 && !e.JudgedOnly:
+			l.loosen(&s.list, hits)
+		case mode == Rank && e.Depth == 0 && !e.JudgedOnly && l.byRank(hits, &s.taken):
+		default:
 			s.other = append(s.other[:0], hits...)
-			other = s.other
-			if arrange(other, mode) != nil { // ranks that are no order
+			if arrange(s.other, mode) != nil { // ranks that are no order
 				continue
 			}
+			l.build(s.other, e, mode)
 		}
-		l := &s.otherList
-		l.build(other, e, mode)
 		if len(l.blocks)+len(s.list.blocks) == 0 && !l.unclear && !s.list.unclear && l.retrieved == s.list.retrieved && slices.Equal(l.places, s.list.places) {
 			continue
 		}
@@ -71,7 +73,7 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		v.reset(q, l, e)
 		v.maxWork, v.maxOrders = maxWork/fraction, maxOrders/fraction
 		texts := e.texts(l)
-		same := agreement(&s.list, l)
+		s.difference.between(&s.list, l)
 		var values []float64
 		if e.Others {
 			values = slices.Clone(res.Values)
@@ -83,7 +85,7 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 		for i := range e.Measures {
 			m := &e.Measures[i]
 			known := res.Dependent != nil && res.Dependent[i] && values == nil
-			if known || m.cutoff > 0 && m.cutoff <= same && m.flags&flagJudgedOnly == 0 {
+			if known || !s.difference.matters(v, m) {
 				continue
 			}
 			x, err := v.measure(m)
@@ -113,31 +115,200 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 	}
 }
 
-// agreement returns a rank up to which a and b are the same list.
-func agreement(a, b *list) int32 {
-	if a.unclear || b.unclear || a.retrieved != b.retrieved {
-		return 0
+// difference says where two lists of the same documents differ: spans of
+// ranks k, ascending, such that their first k documents differ in what measures
+// can tell of them, order aside, and the first rank at which they differ at all.
+type difference struct {
+	first   int32
+	spans   []span
+	graded  bool // the grades of one are not those of the other, ranks aside
+	whole   bool // nothing is known
+	classes []balance
+}
+
+type span struct{ from, to int32 }
+
+// balance is how many more documents of a class one list has had.
+type balance struct{ class, more int32 }
+
+// between fills d. Within a block, the order is not known.
+func (d *difference) between(a, b *list) {
+	d.first, d.spans, d.classes, d.graded = math.MaxInt32, d.spans[:0], d.classes[:0], false
+	d.whole = a.unclear || b.unclear || a.retrieved != b.retrieved
+	if d.whole {
+		d.first = 1
+		return
 	}
-	differ := int32(math.MaxInt32) // the first rank at which they may
-	for _, l := range []*list{a, b} {
-		if len(l.blocks) > 0 {
-			differ = min(differ, l.blocks[0].rank)
+	open := 0 // classes out of balance
+	for i, j := 0, 0; i < len(a.places) || j < len(b.places); {
+		rank := int32(math.MaxInt32)
+		if i < len(a.places) {
+			rank = a.places[i].rank
+		}
+		if j < len(b.places) {
+			rank = min(rank, b.places[j].rank)
+		}
+		was, x, y := open, int32(unjudged), int32(unjudged)
+		if i < len(a.places) && a.places[i].rank == rank {
+			x = a.places[i].grade
+			open += d.add(class(x), 1)
+			i++
+		}
+		if j < len(b.places) && b.places[j].rank == rank {
+			y = b.places[j].grade
+			open += d.add(class(y), -1)
+			j++
+		}
+		if x != y {
+			d.first = min(d.first, rank)
+		}
+		switch {
+		case was == 0 && open > 0:
+			d.spans = append(d.spans, span{rank, math.MaxInt32})
+		case was > 0 && open == 0:
+			d.spans[len(d.spans)-1].to = rank - 1
 		}
 	}
-	for i := range max(len(a.places), len(b.places)) {
-		switch {
-		case i == len(a.places):
-			differ = min(differ, b.places[i].rank)
-		case i == len(b.places):
-			differ = min(differ, a.places[i].rank)
-		case a.places[i] != b.places[i]:
-			differ = min(differ, a.places[i].rank, b.places[i].rank)
-		default:
+	for _, l := range []*list{a, b} {
+		for i, x := range l.blocks {
+			if i == 0 {
+				d.first = min(d.first, x.rank)
+			}
+			d.spans = append(d.spans, span{x.rank, x.rank + x.size - 2})
+		}
+	}
+	d.graded = !sameGrades(a, b)
+	slices.SortFunc(d.spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
+}
+
+// sameGrades reports whether the grades from 0 in a are those in b, in this
+// order, whatever documents without one are between.
+func sameGrades(a, b *list) bool {
+	i, j := 0, 0
+	for {
+		for i < len(a.places) && a.places[i].grade < 0 {
+			i++
+		}
+		for j < len(b.places) && b.places[j].grade < 0 {
+			j++
+		}
+		if i == len(a.places) || j == len(b.places) {
+			return i == len(a.places) && j == len(b.places) && a.settled() && b.settled()
+		}
+		if a.places[i].grade != b.places[j].grade {
+			return false
+		}
+		i++
+		j++
+	}
+}
+
+// settled reports whether no block has different grades from 0, nor is cut.
+func (l *list) settled() bool {
+	i := 0
+	for _, b := range l.blocks {
+		grade := int32(-1)
+		for ; i < len(l.places) && l.places[i].rank < b.rank+b.size; i++ {
+			switch x := l.places[i]; {
+			case x.rank < b.rank || x.grade < 0:
+			case grade < 0:
+				grade = x.grade
+			case grade != x.grade:
+				return false
+			}
+		}
+	}
+	return !l.crossing()
+}
+
+// add counts a document and returns the change in the number of classes out of
+// balance.
+func (d *difference) add(class, n int32) int {
+	for i := range d.classes {
+		x := &d.classes[i]
+		if x.class != class {
 			continue
 		}
-		break
+		was := x.more
+		x.more += n
+		switch {
+		case was == 0:
+			return 1
+		case x.more == 0:
+			return -1
+		}
+		return 0
 	}
-	return differ - 1
+	d.classes = append(d.classes, balance{class, n})
+	return 1
+}
+
+// matters reports whether m may have different values for the two lists, of
+// which v has one.
+func (d *difference) matters(v *view, m *Measure) bool {
+	f := m.fam()
+	switch {
+	case d.whole:
+		return true
+	case f.gradedOnly || m.flags&flagJudgedOnly != 0:
+		return d.graded
+	case m.cutoff > 0 && m.cutoff < d.first:
+		return false
+	case f.within == nil:
+		return true
+	}
+	k := min(f.within(v, m), int32(v.l.retrieved))
+	for _, s := range d.spans {
+		if s.from > k {
+			break
+		}
+		if k <= s.to {
+			return true
+		}
+	}
+	return false
+}
+
+// loosen makes l the list in the mode Expected, of hits in the order of Trec10,
+// whose list is given. It is [list.tied] where nothing cuts or drops hits.
+func (l *list) loosen(given *list, hits []entry) {
+	l.places = append(l.places[:0], given.places...)
+	l.blocks, l.retrieved, l.unclear = l.blocks[:0], given.retrieved, false
+	for i := 1; i < len(hits); i++ {
+		if hits[i].score != hits[i-1].score {
+			continue
+		}
+		start, mixed := i-1, false
+		for ; i < len(hits) && hits[i].score == hits[start].score; i++ {
+			mixed = mixed || class(hits[i].grade) != class(hits[start].grade)
+		}
+		if mixed {
+			l.blocks = append(l.blocks, block{rank: int32(start + 1), size: int32(i - start)})
+		}
+	}
+}
+
+// byRank makes l the list of all hits in the mode Rank without sorting them,
+// which works where their ranks leave none out; elsewhere it reports false.
+func (l *list) byRank(hits []entry, taken *[]bool) bool {
+	least := int32(math.MaxInt32)
+	for i := range hits {
+		least = min(least, hits[i].rank)
+	}
+	*taken = append((*taken)[:0], make([]bool, len(hits))...)
+	l.places, l.blocks, l.retrieved, l.unclear = l.places[:0], l.blocks[:0], len(hits), false
+	for i := range hits {
+		at := int64(hits[i].rank) - int64(least)
+		if at >= int64(len(hits)) || (*taken)[at] {
+			return false
+		}
+		(*taken)[at] = true
+		if hits[i].grade != unjudged {
+			l.places = append(l.places, place{rank: int32(at) + 1, grade: hits[i].grade})
+		}
+	}
+	slices.SortFunc(l.places, func(a, b place) int { return cmp.Compare(a.rank, b.rank) })
+	return true
 }
 
 // arrange sorts hits into the order of t.

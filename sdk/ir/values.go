@@ -370,6 +370,21 @@ func ratio(a, b int) float64 {
 	return float64(a) / float64(b)
 }
 
+// What [family.within] may be.
+
+func withinAll(*view, *Measure) int32 { return math.MaxInt32 }
+
+func withinCutoff(_ *view, m *Measure) int32 {
+	if m.cutoff == 0 {
+		return math.MaxInt32
+	}
+	return m.cutoff
+}
+
+func withinRelevant(v *view, m *Measure) int32 { return int32(v.q.relevant(m.rel)) }
+
+func withinMultiple(v *view, m *Measure) int32 { return int32(min(v.multiple(m), maxParameter)) }
+
 func recall(v *view, m *Measure) float64 {
 	y := v.at(m)
 	return ratio(within(y.ranks, m.cutoff), y.relevant)
@@ -518,12 +533,16 @@ func elevenPoint(v *view, m *Measure) float64 {
 }
 
 func rPrecisionMult(v *view, m *Measure) float64 {
-	y := v.at(m)
-	cutoff := int(float64(m.x*float64(y.relevant)) + 0.9)
+	cutoff := v.multiple(m)
 	if cutoff == 0 {
 		return 0
 	}
-	return ratio(within(y.ranks, int32(min(cutoff, maxParameter))), cutoff)
+	return ratio(within(v.at(m).ranks, withinMultiple(v, m)), cutoff)
+}
+
+// multiple is the cutoff of Rprec_mult, rounded as in trec_eval.
+func (v *view) multiple(m *Measure) int {
+	return int(float64(m.x*float64(v.q.relevant(m.rel))) + 0.9)
 }
 
 func relativeP(v *view, m *Measure) float64 {
