@@ -1,7 +1,6 @@
 package ir
 
 import (
-	"fmt"
 	"math"
 	"slices"
 )
@@ -13,193 +12,6 @@ import (
 // closed forms of P, R, RR, AP and nDCG; the others are derived where they are
 // computed. Nothing is sampled and nothing approximated but by rounding: where
 // an exact mean would take too long, there is an error.
-
-// maxWork bounds the steps that one exact mean may take, and maxOrders the
-// orders that may be tried one by one. Where it is only asked whether a value
-// depends on the order, a fraction of either must do.
-const (
-	maxWork   = 50_000_000
-	maxOrders = 50_000
-	fraction  = 50
-)
-
-// class is what measures can tell of a document.
-func class(grade int32) int32 {
-	if grade < 0 && grade != unjudged {
-		return -1
-	}
-	return grade
-}
-
-// tied makes the list of hits, sorted by descending score, with its blocks:
-// equal scores, where the order of their documents matters to some measure.
-func (l *list) tied(hits []entry, e *Evaluator) {
-	limit := len(hits)
-	if e.Depth > 0 {
-		limit = min(limit, e.Depth)
-	}
-	for i := 0; i < limit; {
-		j := i + 1
-		for j < len(hits) && hits[j].score == hits[i].score {
-			j++
-		}
-		l.group(hits[i:j], limit-i, e.JudgedOnly)
-		i = j
-	}
-}
-
-// group appends documents of equal scores, of which the first limit positions
-// count. judgedOnly drops what has no grade or a negative one.
-func (l *list) group(hits []entry, limit int, judgedOnly bool) {
-	kept, mixed, seen := 0, false, int32(0)
-	for _, h := range hits {
-		if judgedOnly && h.grade < 0 {
-			continue
-		}
-		if kept > 0 && class(h.grade) != seen {
-			mixed = true
-		}
-		seen = class(h.grade)
-		kept++
-	}
-	if kept > 0 && kept < len(hits) && len(hits) > limit {
-		l.unclear = true
-	}
-	count := min(kept, limit) // that of an arbitrary order where the list is unclear
-	all := kept
-	if !mixed {
-		all = count
-	}
-	rank := int32(l.retrieved)
-	if mixed {
-		l.blocks = append(l.blocks, block{rank: rank + 1, size: int32(kept)})
-	}
-	l.retrieved += count
-	for _, h := range hits {
-		if judgedOnly && h.grade < 0 {
-			continue
-		}
-		if all == 0 {
-			break
-		}
-		all--
-		rank++
-		if h.grade != unjudged {
-			l.places = append(l.places, place{rank: rank, grade: h.grade})
-		}
-	}
-}
-
-// squeeze makes j the list of l's judged documents.
-func (l *list) squeeze(j *list) {
-	j.places, j.blocks, j.retrieved, j.unclear = j.places[:0], j.blocks[:0], 0, l.unclear
-	var hits []entry
-	for _, s := range l.segments(nil) {
-		hits = hits[:0]
-		for _, p := range s.places {
-			hits = append(hits, entry{grade: p.grade})
-		}
-		for len(hits) < int(s.size) {
-			hits = append(hits, entry{grade: unjudged})
-		}
-		j.group(hits, int(s.seen), true)
-	}
-}
-
-// segment is a block or a single judged document: ranks first … first+size-1,
-// of which seen count.
-type segment struct {
-	first, size, seen int32
-	places            []place
-}
-
-// segments splits l, leaving out single documents that were not judged.
-func (l *list) segments(buf []segment) []segment {
-	buf = buf[:0]
-	b := 0
-	for i := 0; i < len(l.places); {
-		rank := l.places[i].rank
-		for b < len(l.blocks) && rank >= l.blocks[b].rank+l.blocks[b].size {
-			b++
-		}
-		j, s := i+1, segment{first: rank, size: 1}
-		if b < len(l.blocks) && rank >= l.blocks[b].rank {
-			s.first, s.size = l.blocks[b].rank, l.blocks[b].size
-			for j < len(l.places) && l.places[j].rank < s.first+s.size {
-				j++
-			}
-		}
-		s.seen = min(s.size, int32(l.retrieved)-s.first+1)
-		s.places = l.places[i:j]
-		buf = append(buf, s)
-		i = j
-	}
-	return buf
-}
-
-// segments returns the segments of the ranking that m looks at.
-func (v *view) segments(m *Measure) []segment {
-	which := 0
-	if m.flags&flagJudgedOnly != 0 {
-		which = 1
-	}
-	if !v.hasSegs[which] {
-		v.segs[which] = v.list(m).segments(v.segs[which])
-		v.hasSegs[which] = true
-	}
-	return v.segs[which]
-}
-
-// extremes fills first and last of a layer.
-func (v *view) extremes(m *Measure) *layer {
-	y := v.at(m)
-	if y.extremes {
-		return y
-	}
-	y.extremes, y.first, y.last = true, y.first[:0], y.last[:0]
-	for _, s := range v.segments(m) {
-		for i := range int32(s.relevant(m.rel)) {
-			if i < s.seen {
-				y.first = append(y.first, s.first+i)
-			}
-		}
-		for i := s.size - int32(s.relevant(m.rel)); i < s.seen; i++ {
-			y.last = append(y.last, s.first+i)
-		}
-	}
-	return y
-}
-
-// upto returns how many positions of s count up to a cutoff; 0 stands for none.
-func (s *segment) upto(cutoff int32) int {
-	n := s.seen
-	if cutoff > 0 {
-		n = min(n, cutoff-s.first+1)
-	}
-	return int(max(n, 0))
-}
-
-// count returns how many documents of s have a grade from lo to below hi.
-func (s *segment) count(lo, hi int32) int {
-	n := 0
-	for _, p := range s.places {
-		if p.grade >= lo && p.grade < hi {
-			n++
-		}
-	}
-	return n
-}
-
-func (s *segment) relevant(rel int32) int { return s.count(rel, math.MaxInt32) }
-
-// crossing reports whether the depth cuts a block.
-func (l *list) crossing() bool {
-	if len(l.blocks) == 0 {
-		return false
-	}
-	b := l.blocks[len(l.blocks)-1]
-	return int(b.rank+b.size)-1 > l.retrieved
-}
 
 // found is the expected number of relevant documents within a rank.
 func (v *view) found(m *Measure, rank int32) float64 {
@@ -227,8 +39,6 @@ func counted(rank func(v *view, m *Measure) int32, factor func(v *view, m *Measu
 		return v.found(m, rank(v, m)) * x, nil
 	}
 }
-
-type expectation = func(*view, *Measure) (float64, error)
 
 func inverse(n int) float64 {
 	if n == 0 {
@@ -324,19 +134,6 @@ func expectRndcg(v *view, m *Measure) (float64, error) {
 	return sum / float64(points), nil
 }
 
-// none returns the chance that the first t of n documents hold none of r, for
-// t = 0 … n-r+1, by its factors.
-func none(n, r, t int) float64 {
-	x := 1.0
-	for i := range t {
-		x *= float64(n-r-i) / float64(n-i)
-		if x <= 0 {
-			return 0
-		}
-	}
-	return x
-}
-
 // expectRR: the first block with relevant documents decides.
 func expectRR(v *view, m *Measure) (float64, error) {
 	for _, s := range v.segments(m) {
@@ -392,64 +189,6 @@ func expectAP(v *view, m *Measure) (float64, error) {
 	}
 	return sum / float64(relevant), nil
 }
-
-// drawn follows how many of k marked documents are among the first t of n, in
-// random order, for t = 0, 1, …: p[j] is the chance of j.
-type drawn struct {
-	n, k, t int
-	p       []float64
-}
-
-func draw(n, k int) *drawn {
-	d := &drawn{n: n, k: k, p: make([]float64, k+1)}
-	d.p[0] = 1
-	return d
-}
-
-// next draws another document.
-func (d *drawn) next() {
-	left := float64(d.n - d.t)
-	for j := min(d.k, d.t+1); j >= 0; j-- {
-		x := d.p[j] * max(0, left-float64(d.k-j)) / left
-		if j > 0 {
-			x += d.p[j-1] * float64(d.k-j+1) / left
-		}
-		d.p[j] = x
-	}
-	d.t++
-}
-
-// above sums f over the relevant documents that count in a segment: f is given
-// how many of its marked documents are above a relevant one, and others are
-// neither.
-func (v *view) above(s *segment, relevant, marked int, f func(n int) float64) (float64, error) {
-	if relevant == 0 {
-		return 0, nil
-	}
-	if s.seen == s.size { // a relevant document is in any gap between marked ones equally often
-		sum := 0.0
-		for j := range marked + 1 {
-			sum += f(j)
-		}
-		return float64(float64(relevant)*sum) / float64(marked+1), nil
-	}
-	if int(s.seen)*(marked+1) > v.maxWork {
-		return 0, errWork
-	}
-	sum := 0.0
-	d := draw(int(s.size)-1, marked)
-	for t := range int(s.seen) {
-		for j := range min(t, marked) + 1 {
-			sum += float64(d.p[j] * f(j))
-		}
-		if t+1 < int(s.size) {
-			d.next()
-		}
-	}
-	return float64(float64(relevant)*sum) / float64(s.size), nil
-}
-
-var errWork = fmt.Errorf("the exact mean over the orders of equal scores takes more than %d steps", maxWork)
 
 func expectBpref(v *view, m *Measure) (float64, error) {
 	relevant, nonrelevant := v.q.relevant(m.rel), v.q.nonrelevant(m.rel)
@@ -775,17 +514,6 @@ func expectElevenPoint(v *view, m *Measure) (float64, error) {
 	return sum / float64(len(levels)), nil
 }
 
-// expectCut is for measures of the set retrieved: only where the depth cuts a
-// block does an order change them.
-func expectCut(value func(*view, *Measure) float64) expectation {
-	return func(v *view, m *Measure) (float64, error) {
-		if !v.list(m).crossing() {
-			return value(v, m), nil
-		}
-		return expectByOrders(value)(v, m)
-	}
-}
-
 // expectResidual is linear unless all that has no grade may fall below the
 // depth, where the measure is 0.
 func expectResidual(v *view, m *Measure) (float64, error) {
@@ -863,34 +591,6 @@ func expectUnjudged(v *view, m *Measure) (float64, error) {
 	return (n - v.expectShare(m, 0)) / float64(m.cutoff), nil
 }
 
-// expectCount is expectCut for measures that are linear where the depth cuts.
-func expectCount(value func(*view, *Measure) float64) expectation {
-	return func(v *view, m *Measure) (float64, error) {
-		if !v.list(m).crossing() {
-			return value(v, m), nil
-		}
-		return linear(value)(v, m)
-	}
-}
-
-// expectFloored is exact where no order, or every order, is below the floor;
-// least is the smallest value that any has.
-func expectFloored(value func(*view, *Measure) float64, expect expectation, least func(*view, *Measure) float64) expectation {
-	return func(v *view, m *Measure) (float64, error) {
-		x, err := expect(v, m)
-		if err != nil {
-			return 0, err
-		}
-		if least(v, m) >= geometricFloor {
-			return x, nil
-		}
-		if v.best(m, value) <= geometricFloor {
-			return geometricFloor, nil
-		}
-		return expectByOrders(floored(value))(v, m)
-	}
-}
-
 // leastAP is AP with the relevant documents of every block last.
 func leastAP(v *view, m *Measure) float64 {
 	sum := 0.0
@@ -910,158 +610,6 @@ func leastBpref(v *view, m *Measure) float64 {
 		sum += float64(float64(seen) * preference(above, relevant, nonrelevant))
 	}
 	return sum * inverse(relevant)
-}
-
-// best is the value with the relevant documents of every block first.
-func (v *view) best(m *Measure, value func(*view, *Measure) float64) float64 {
-	return v.with(m, value, func(_ int, grades []int32) {
-		slices.SortStableFunc(grades, func(a, b int32) int {
-			switch x, y := a >= m.rel, b >= m.rel; {
-			case x == y:
-				return 0
-			case x:
-				return -1
-			}
-			return 1
-		})
-	})
-}
-
-// with is the value after order has put the grades of each block into another
-// order.
-func (v *view) with(m *Measure, value func(*view, *Measure) float64, order func(block int, grades []int32)) float64 {
-	l := v.list(m)
-	other := &list{retrieved: l.retrieved}
-	var grades []int32
-	b := 0
-	for _, s := range l.segments(nil) {
-		if s.size == 1 {
-			other.places = append(other.places, s.places[0])
-			continue
-		}
-		grades = s.grades(grades)
-		order(b, grades)
-		b++
-		for i, g := range grades[:s.seen] {
-			if g != unjudged {
-				other.places = append(other.places, place{rank: s.first + int32(i), grade: g})
-			}
-		}
-	}
-	w := viewPool.Get().(*view)
-	defer viewPool.Put(w)
-	w.q, w.l, w.v9, w.documents = v.q, other, v.v9, v.documents
-	w.forget()
-	plain := *m
-	plain.flags &^= flagJudgedOnly // other is what is left of it already
-	return value(w, &plain)
-}
-
-// grades returns one grade per position.
-func (s *segment) grades(buf []int32) []int32 {
-	buf = buf[:0]
-	for _, p := range s.places {
-		buf = append(buf, p.grade)
-	}
-	for len(buf) < int(s.size) {
-		buf = append(buf, unjudged)
-	}
-	return buf
-}
-
-// linear is for measures to which every document contributes by its rank and
-// grade alone. Turning a block through all its positions takes each document
-// to each rank once, so that the mean over turns is the mean over orders, and
-// blocks add up.
-func linear(value func(*view, *Measure) float64) expectation {
-	return func(v *view, m *Measure) (float64, error) {
-		l := v.list(m)
-		work := 0
-		for _, b := range l.blocks {
-			work += int(b.size) * (len(l.places) + int(b.size))
-		}
-		if work > v.maxWork {
-			return 0, errWork
-		}
-		still := func(int, []int32) {}
-		base := v.with(m, value, still)
-		sum := base
-		var turned []int32
-		for i, b := range l.blocks {
-			part := 0.0
-			for turn := range int(b.size) {
-				part += v.with(m, value, func(block int, grades []int32) {
-					if block == i {
-						turned = append(append(turned[:0], grades[turn:]...), grades[:turn]...)
-						copy(grades, turned)
-					}
-				})
-			}
-			sum += part/float64(b.size) - base
-		}
-		return sum, nil
-	}
-}
-
-// expectByOrders tries all orders that differ to measures: those of a block
-// are the arrangements of its grades, equally likely.
-func expectByOrders(value func(*view, *Measure) float64) expectation {
-	return func(v *view, m *Measure) (float64, error) {
-		l := v.list(m)
-		orders := 1.0
-		var blocks [][]int32
-		for _, s := range l.segments(nil) {
-			if s.size == 1 {
-				continue
-			}
-			grades := s.grades(nil)
-			slices.Sort(grades)
-			blocks = append(blocks, grades)
-			same := 0
-			for i := range grades { // n!/Π (count of each)!
-				if i > 0 && grades[i] == grades[i-1] {
-					same++
-				} else {
-					same = 1
-				}
-				orders *= float64(i+1) / float64(same)
-			}
-			if orders > float64(v.maxOrders)+0.5 {
-				return 0, fmt.Errorf("the exact mean over the orders of equal scores would take more than %d orders", v.maxOrders)
-			}
-		}
-		sum, n := 0.0, 0
-		for more := true; more; n++ {
-			sum += v.with(m, value, func(b int, grades []int32) { copy(grades, blocks[b]) })
-			more = false
-			for _, grades := range blocks {
-				if more = nextOrder(grades); more {
-					break
-				}
-				slices.Sort(grades)
-			}
-		}
-		return sum / float64(n), nil
-	}
-}
-
-// nextOrder turns a into the arrangement after it, and reports whether there is
-// one.
-func nextOrder(a []int32) bool {
-	i := len(a) - 2
-	for i >= 0 && a[i] >= a[i+1] {
-		i--
-	}
-	if i < 0 {
-		return false
-	}
-	j := len(a) - 1
-	for a[j] <= a[i] {
-		j--
-	}
-	a[i], a[j] = a[j], a[i]
-	slices.Reverse(a[i+1:])
-	return true
 }
 
 // expectNDCGRel: the gain up to a relevant document is its own and, of the
