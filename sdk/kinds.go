@@ -108,6 +108,23 @@ type SetMetric interface {
 	EvaluateSet(ctx context.Context, queries []JudgedQuery) ([]QueryValues, error)
 }
 
+// RangedMetric is a Metric that knows what values its measures can have. A plan
+// refuses what needs values from 0 to 1 and would get others; of a metric that
+// does not know, a study finds out when everything has been computed.
+type RangedMetric interface {
+	Metric
+	// Ranges returns one Range per measure, in the order of Measures, or nil
+	// where nothing is known.
+	Ranges() []Range
+}
+
+// Range is what the value of a measure for one query can be: from Low to High,
+// which are infinite where there is no bound.
+type Range struct{ Low, High float64 }
+
+// Within reports whether all of r lies from low to high.
+func (r Range) Within(low, high float64) bool { return r.Low >= low && r.High <= high }
+
 // JudgedQuery is a query with its judgments and its ranking, best first.
 //
 // Language and what follows are there for a component whose Info.Languages is

@@ -18,6 +18,8 @@ type metric struct{ options }
 
 func (m metric) Measures() []string { return []string{fmt.Sprintf("Own@%d", m.Cutoff)} }
 
+func (m metric) Ranges() []sdk.Range { return []sdk.Range{{Low: 0, High: 1}} }
+
 func (m metric) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues, error) {
 	v := sdk.QueryValues{Values: []float64{0}}
 	for i, d := range q.Ranking { // best first

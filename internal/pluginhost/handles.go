@@ -197,5 +197,13 @@ func checkOpened(ref Ref, o *pluginpb.Opened) error {
 	case ref.Kind == sdk.KindMetric && len(o.GetMeasures()) == 0:
 		return broken("it measures nothing")
 	}
+	if n := len(o.GetRanges()); n > 0 && n != len(o.GetMeasures()) {
+		return broken("it says in what range the values of %d measures are, and has %d", n, len(o.GetMeasures()))
+	}
+	for i, r := range o.GetRanges() {
+		if !(r.GetLow() <= r.GetHigh()) {
+			return broken("it says that the values of %s are from %g to %g", o.GetMeasures()[i], r.GetLow(), r.GetHigh())
+		}
+	}
 	return nil
 }

@@ -99,6 +99,21 @@ func (h *Host) Search(ctx context.Context, slot int, ref Ref, t sdk.SearchTask, 
 	return st, err
 }
 
+// Measures opens a metric and says what it measures, and which values each
+// measure can have; ranges is nil where the metric does not know.
+func (h *Host) Measures(ctx context.Context, slot int, ref Ref) (names []string, ranges []sdk.Range, err error) {
+	p, err := h.process(ctx, ref.Plugin, slot)
+	if err != nil {
+		return nil, nil, err
+	}
+	hd, err := p.acquire(ctx, ref)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer p.release(ctx, hd)
+	return hd.opened.GetMeasures(), wire.Ranges(hd.opened.GetRanges()), nil
+}
+
 // Evaluate calls emit once per query, in order, with one value per measure, or
 // the reason why there is none. An error of emit ends the call and is returned
 // as it is.

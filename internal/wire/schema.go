@@ -224,6 +224,24 @@ func Diagnostics(ps []*pluginpb.Diagnostic) sdk.Diagnostics {
 	return out
 }
 
+// ToRanges converts what the values of measures can be.
+func ToRanges(list []sdk.Range) []*pluginpb.Range {
+	var out []*pluginpb.Range
+	for _, r := range list {
+		out = append(out, &pluginpb.Range{Low: r.Low, High: r.High})
+	}
+	return out
+}
+
+// Ranges converts what the values of measures can be.
+func Ranges(list []*pluginpb.Range) []sdk.Range {
+	var out []sdk.Range
+	for _, r := range list {
+		out = append(out, sdk.Range{Low: r.GetLow(), High: r.GetHigh()})
+	}
+	return out
+}
+
 // ToEncoderInfo converts an encoder's description.
 func ToEncoderInfo(i sdk.EncoderInfo) *pluginpb.EncoderInfo {
 	return &pluginpb.EncoderInfo{

@@ -404,6 +404,8 @@ func TestFlat(t *testing.T) {
 	check("Matrix", matrix, Matrix(ToMatrix(matrix)))
 	info := filled[sdk.EncoderInfo](t)
 	check("EncoderInfo", info, EncoderInfo(ToEncoderInfo(info)))
+	ranges := []sdk.Range{{Low: -1, High: 2.5}, {Low: math.Inf(-1), High: math.Inf(1)}}
+	check("Ranges", ranges, Ranges(ToRanges(ranges)))
 	values := filled[sdk.QueryValues](t)
 	gotValues, err := QueryValues(ToQueryValues("q", values))
 	if err != nil {

@@ -86,9 +86,25 @@ type metric struct {
 	names    []string
 }
 
-var _ sdk.Metric = (*metric)(nil)
+var _ sdk.RangedMetric = (*metric)(nil)
 
 func (m *metric) Measures() []string { return m.names }
+
+// Ranges says what the values of one query can be: mostly shares.
+func (m *metric) Ranges() []sdk.Range {
+	out := make([]sdk.Range, len(m.measures))
+	for i, x := range m.measures {
+		switch {
+		case x.name == "MaxR" && !x.scaled:
+			out[i] = sdk.Range{Low: 0, High: math.Inf(1)}
+		case x.name == "MRC":
+			out[i] = sdk.Range{Low: -1, High: 1}
+		default:
+			out[i] = sdk.Range{Low: 0, High: 1}
+		}
+	}
+	return out
+}
 
 // noteTies is what metric "ir" says, too.
 const noteTies = "values that depend on the order of equal scores"

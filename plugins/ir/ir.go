@@ -89,7 +89,7 @@ type metric struct {
 	names []string
 }
 
-var _ sdk.Metric = (*metric)(nil)
+var _ sdk.RangedMetric = (*metric)(nil)
 
 func (m *metric) Measures() []string { return m.names }
 

@@ -396,6 +396,9 @@ func invented(path string) (sdk.Matrix, error) {
 	return sdk.Matrix{Path: path, Digest: "invented", Rows: indexRows, Dim: indexDim}, w.Close()
 }
 
+// rounding is how far beyond its range a value may come to lie by rounding.
+const rounding = 1e-9
+
 func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 	measures := m.Measures()
 	s.ask("its measures have names of their own", func() error {
@@ -435,6 +438,23 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 			cases[i].q = told(cases[i].q)
 		}
 	}
+	var ranges []sdk.Range
+	if r, ok := m.(sdk.RangedMetric); ok {
+		ranges = r.Ranges()
+	}
+	if ranges != nil {
+		s.ask("its measures have a range each", func() error {
+			if len(ranges) != len(measures) {
+				return fmt.Errorf("want %d ranges, got %d", len(measures), len(ranges))
+			}
+			for i, r := range ranges {
+				if !(r.Low <= r.High) {
+					return fmt.Errorf("that of %s is from %g to %g", measures[i], r.Low, r.High)
+				}
+			}
+			return nil
+		})
+	}
 	// flat are the values; those that are undefined count as 0.
 	flat := func(what string, v sdk.QueryValues) ([]float32, error) {
 		if err := v.Check(measures); err != nil {
@@ -444,6 +464,8 @@ func (s *suite) checkMetric(ctx context.Context, m sdk.Metric) {
 		for i, x := range v.Values {
 			if v.Why(i) != "" {
 				x = 0
+			} else if i < len(ranges) && (x < ranges[i].Low-rounding || x > ranges[i].High+rounding) {
+				return nil, fmt.Errorf("%s: %s is %g, and its range is from %g to %g", what, measures[i], x, ranges[i].Low, ranges[i].High)
 			}
 			out = append(out, float32(x))
 		}

@@ -45,8 +45,8 @@ func remote(ctx context.Context, host *pluginhost.Host, ref pluginhost.Ref) (*su
 		case sdk.KindIndex:
 			return &index{at}, nil
 		case sdk.KindMetric:
-			measures, _, err := host.Evaluate(ctx, at.slot, r, func(func(sdk.JudgedQuery) bool) {}, func(string, sdk.QueryValues) error { return nil })
-			return &metric{at, measures}, err
+			measures, ranges, err := host.Measures(ctx, at.slot, r)
+			return &metric{at, measures, ranges}, err
 		}
 		return nil, fmt.Errorf("unknown kind %q", ref.Kind)
 	}
@@ -149,11 +149,14 @@ func (x *index) Search(ctx context.Context, t *sdk.SearchTask, emit func(int32, 
 type metric struct {
 	place
 	measures []string
+	ranges   []sdk.Range
 }
 
-var _ sdk.Metric = (*metric)(nil)
+var _ sdk.RangedMetric = (*metric)(nil)
 
 func (m *metric) Measures() []string { return m.measures }
+
+func (m *metric) Ranges() []sdk.Range { return m.ranges }
 
 func (m *metric) Evaluate(ctx context.Context, q sdk.JudgedQuery) (sdk.QueryValues, error) {
 	var out sdk.QueryValues

@@ -287,6 +287,16 @@ type metric struct{ options }
 
 func (m *metric) Measures() []string { return []string{"RR"} }
 
+func (m *metric) Ranges() []sdk.Range {
+	switch m.Bad {
+	case "upside down", "nondeterministic":
+		return nil // its values are anything
+	case "ranges":
+		return []sdk.Range{{Low: 0, High: 1}, {Low: 0, High: 1}}
+	}
+	return []sdk.Range{{Low: 0, High: 1}}
+}
+
 func (m *metric) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues, error) {
 	v := sdk.QueryValues{Values: []float64{0}}
 	for i, d := range q.Ranking {
@@ -304,6 +314,8 @@ func (m *metric) Evaluate(_ context.Context, q sdk.JudgedQuery) (sdk.QueryValues
 		v.Undefined = []string{"no", "no"}
 	case "upside down":
 		v.Values[0] = -v.Values[0]
+	case "range":
+		v.Values[0] *= 2
 	case "nondeterministic":
 		v.Values[0] += float64(calls.Add(1))
 	case "panics":
@@ -350,6 +362,8 @@ var catches = []struct{ kind, bad, check string }{
 	{"metric", "NaN", "one finite value"},
 	{"metric", "reasons", "one finite value"},
 	{"metric", "upside down", "a better ranking"},
+	{"metric", "range", "one finite value"},
+	{"metric", "ranges", "a range each"},
 	{"metric", "nondeterministic", "same input twice"},
 	{"metric", "panics", "one finite value"},
 }
@@ -416,6 +430,7 @@ func TestInProcess(t *testing.T) {
 var hostOnly = map[string]string{
 	"goes on":              "the host ends the call itself",
 	"unsteady description": "the host asks once",
+	"ranges":               "the host does not open it",
 }
 
 func TestCheck(t *testing.T) {

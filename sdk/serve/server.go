@@ -142,6 +142,9 @@ func describe(o *opened, answer *pluginpb.Opened) error {
 		answer.Encoder = wire.ToEncoderInfo(v.Info())
 	case sdk.Metric:
 		answer.Measures = v.Measures()
+		if r, ok := v.(sdk.RangedMetric); ok {
+			answer.Ranges = wire.ToRanges(r.Ranges())
+		}
 	case sdk.Loader, sdk.Index:
 	default:
 		return faulty("its open function returned no %s but %T", o.Kind, o.value)

@@ -824,6 +824,7 @@ type Opened struct {
 	Handle        uint64                 `protobuf:"varint,1,opt,name=handle,proto3" json:"handle,omitempty"`    // never 0
 	Encoder       *EncoderInfo           `protobuf:"bytes,2,opt,name=encoder,proto3" json:"encoder,omitempty"`   // encoders
 	Measures      []string               `protobuf:"bytes,3,rep,name=measures,proto3" json:"measures,omitempty"` // metrics: what Evaluate returns, in order
+	Ranges        []*Range               `protobuf:"bytes,4,rep,name=ranges,proto3" json:"ranges,omitempty"`     // metrics: the values that each measure can have; none: that is not known
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -879,6 +880,67 @@ func (x *Opened) GetMeasures() []string {
 	return nil
 }
 
+func (x *Opened) GetRanges() []*Range {
+	if x != nil {
+		return x.Ranges
+	}
+	return nil
+}
+
+// Range is what the value of a measure for one query can be. Bounds may be
+// infinite.
+type Range struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Low           float64                `protobuf:"fixed64,1,opt,name=low,proto3" json:"low,omitempty"`
+	High          float64                `protobuf:"fixed64,2,opt,name=high,proto3" json:"high,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Range) Reset() {
+	*x = Range{}
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Range) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Range) ProtoMessage() {}
+
+func (x *Range) ProtoReflect() protoreflect.Message {
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Range.ProtoReflect.Descriptor instead.
+func (*Range) Descriptor() ([]byte, []int) {
+	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *Range) GetLow() float64 {
+	if x != nil {
+		return x.Low
+	}
+	return 0
+}
+
+func (x *Range) GetHigh() float64 {
+	if x != nil {
+		return x.High
+	}
+	return 0
+}
+
 type ReleaseRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Handle        uint64                 `protobuf:"varint,1,opt,name=handle,proto3" json:"handle,omitempty"`
@@ -888,7 +950,7 @@ type ReleaseRequest struct {
 
 func (x *ReleaseRequest) Reset() {
 	*x = ReleaseRequest{}
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -900,7 +962,7 @@ func (x *ReleaseRequest) String() string {
 func (*ReleaseRequest) ProtoMessage() {}
 
 func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[10]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -913,7 +975,7 @@ func (x *ReleaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseRequest.ProtoReflect.Descriptor instead.
 func (*ReleaseRequest) Descriptor() ([]byte, []int) {
-	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{10}
+	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ReleaseRequest) GetHandle() uint64 {
@@ -931,7 +993,7 @@ type ReleaseResponse struct {
 
 func (x *ReleaseResponse) Reset() {
 	*x = ReleaseResponse{}
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1005,7 @@ func (x *ReleaseResponse) String() string {
 func (*ReleaseResponse) ProtoMessage() {}
 
 func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[11]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1018,7 @@ func (x *ReleaseResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReleaseResponse.ProtoReflect.Descriptor instead.
 func (*ReleaseResponse) Descriptor() ([]byte, []int) {
-	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{11}
+	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
 }
 
 type StatusRequest struct {
@@ -967,7 +1029,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -979,7 +1041,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[12]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -992,7 +1054,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{12}
+	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
 }
 
 type StatusResponse struct {
@@ -1004,7 +1066,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1016,7 +1078,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[13]
+	mi := &file_xlrun_plugin_v1_plugin_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1029,7 +1091,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{13}
+	return file_xlrun_plugin_v1_plugin_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *StatusResponse) GetCalls() []string {
@@ -1103,11 +1165,15 @@ const file_xlrun_plugin_v1_plugin_proto_rawDesc = "" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\"{\n" +
 	"\x11ConfigureResponse\x125\n" +
 	"\bprogress\x18\x01 \x01(\v2\x19.xlrun.plugin.v1.ProgressR\bprogress\x12/\n" +
-	"\x06opened\x18\x02 \x01(\v2\x17.xlrun.plugin.v1.OpenedR\x06opened\"t\n" +
+	"\x06opened\x18\x02 \x01(\v2\x17.xlrun.plugin.v1.OpenedR\x06opened\"\xa4\x01\n" +
 	"\x06Opened\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\x04R\x06handle\x126\n" +
 	"\aencoder\x18\x02 \x01(\v2\x1c.xlrun.plugin.v1.EncoderInfoR\aencoder\x12\x1a\n" +
-	"\bmeasures\x18\x03 \x03(\tR\bmeasures\"(\n" +
+	"\bmeasures\x18\x03 \x03(\tR\bmeasures\x12.\n" +
+	"\x06ranges\x18\x04 \x03(\v2\x16.xlrun.plugin.v1.RangeR\x06ranges\"-\n" +
+	"\x05Range\x12\x10\n" +
+	"\x03low\x18\x01 \x01(\x01R\x03low\x12\x12\n" +
+	"\x04high\x18\x02 \x01(\x01R\x04high\"(\n" +
 	"\x0eReleaseRequest\x12\x16\n" +
 	"\x06handle\x18\x01 \x01(\x04R\x06handle\"\x11\n" +
 	"\x0fReleaseResponse\"\x0f\n" +
@@ -1151,7 +1217,7 @@ func file_xlrun_plugin_v1_plugin_proto_rawDescGZIP() []byte {
 }
 
 var file_xlrun_plugin_v1_plugin_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_xlrun_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 14)
+var file_xlrun_plugin_v1_plugin_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_xlrun_plugin_v1_plugin_proto_goTypes = []any{
 	(Kind)(0),                 // 0: xlrun.plugin.v1.Kind
 	(Determinism)(0),          // 1: xlrun.plugin.v1.Determinism
@@ -1166,13 +1232,14 @@ var file_xlrun_plugin_v1_plugin_proto_goTypes = []any{
 	(*Model)(nil),             // 10: xlrun.plugin.v1.Model
 	(*ConfigureResponse)(nil), // 11: xlrun.plugin.v1.ConfigureResponse
 	(*Opened)(nil),            // 12: xlrun.plugin.v1.Opened
-	(*ReleaseRequest)(nil),    // 13: xlrun.plugin.v1.ReleaseRequest
-	(*ReleaseResponse)(nil),   // 14: xlrun.plugin.v1.ReleaseResponse
-	(*StatusRequest)(nil),     // 15: xlrun.plugin.v1.StatusRequest
-	(*StatusResponse)(nil),    // 16: xlrun.plugin.v1.StatusResponse
-	(*Diagnostic)(nil),        // 17: xlrun.plugin.v1.Diagnostic
-	(*Progress)(nil),          // 18: xlrun.plugin.v1.Progress
-	(*EncoderInfo)(nil),       // 19: xlrun.plugin.v1.EncoderInfo
+	(*Range)(nil),             // 13: xlrun.plugin.v1.Range
+	(*ReleaseRequest)(nil),    // 14: xlrun.plugin.v1.ReleaseRequest
+	(*ReleaseResponse)(nil),   // 15: xlrun.plugin.v1.ReleaseResponse
+	(*StatusRequest)(nil),     // 16: xlrun.plugin.v1.StatusRequest
+	(*StatusResponse)(nil),    // 17: xlrun.plugin.v1.StatusResponse
+	(*Diagnostic)(nil),        // 18: xlrun.plugin.v1.Diagnostic
+	(*Progress)(nil),          // 19: xlrun.plugin.v1.Progress
+	(*EncoderInfo)(nil),       // 20: xlrun.plugin.v1.EncoderInfo
 }
 var file_xlrun_plugin_v1_plugin_proto_depIdxs = []int32{
 	5,  // 0: xlrun.plugin.v1.GetInfoResponse.components:type_name -> xlrun.plugin.v1.Component
@@ -1182,27 +1249,28 @@ var file_xlrun_plugin_v1_plugin_proto_depIdxs = []int32{
 	6,  // 4: xlrun.plugin.v1.Component.train_options:type_name -> xlrun.plugin.v1.Option
 	2,  // 5: xlrun.plugin.v1.Option.effect:type_name -> xlrun.plugin.v1.Effect
 	0,  // 6: xlrun.plugin.v1.ValidateRequest.kind:type_name -> xlrun.plugin.v1.Kind
-	17, // 7: xlrun.plugin.v1.ValidateResponse.diagnostics:type_name -> xlrun.plugin.v1.Diagnostic
+	18, // 7: xlrun.plugin.v1.ValidateResponse.diagnostics:type_name -> xlrun.plugin.v1.Diagnostic
 	0,  // 8: xlrun.plugin.v1.ConfigureRequest.kind:type_name -> xlrun.plugin.v1.Kind
 	10, // 9: xlrun.plugin.v1.ConfigureRequest.model:type_name -> xlrun.plugin.v1.Model
-	18, // 10: xlrun.plugin.v1.ConfigureResponse.progress:type_name -> xlrun.plugin.v1.Progress
+	19, // 10: xlrun.plugin.v1.ConfigureResponse.progress:type_name -> xlrun.plugin.v1.Progress
 	12, // 11: xlrun.plugin.v1.ConfigureResponse.opened:type_name -> xlrun.plugin.v1.Opened
-	19, // 12: xlrun.plugin.v1.Opened.encoder:type_name -> xlrun.plugin.v1.EncoderInfo
-	3,  // 13: xlrun.plugin.v1.PluginService.GetInfo:input_type -> xlrun.plugin.v1.GetInfoRequest
-	7,  // 14: xlrun.plugin.v1.PluginService.Validate:input_type -> xlrun.plugin.v1.ValidateRequest
-	9,  // 15: xlrun.plugin.v1.PluginService.Configure:input_type -> xlrun.plugin.v1.ConfigureRequest
-	13, // 16: xlrun.plugin.v1.PluginService.Release:input_type -> xlrun.plugin.v1.ReleaseRequest
-	15, // 17: xlrun.plugin.v1.PluginService.Status:input_type -> xlrun.plugin.v1.StatusRequest
-	4,  // 18: xlrun.plugin.v1.PluginService.GetInfo:output_type -> xlrun.plugin.v1.GetInfoResponse
-	8,  // 19: xlrun.plugin.v1.PluginService.Validate:output_type -> xlrun.plugin.v1.ValidateResponse
-	11, // 20: xlrun.plugin.v1.PluginService.Configure:output_type -> xlrun.plugin.v1.ConfigureResponse
-	14, // 21: xlrun.plugin.v1.PluginService.Release:output_type -> xlrun.plugin.v1.ReleaseResponse
-	16, // 22: xlrun.plugin.v1.PluginService.Status:output_type -> xlrun.plugin.v1.StatusResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	20, // 12: xlrun.plugin.v1.Opened.encoder:type_name -> xlrun.plugin.v1.EncoderInfo
+	13, // 13: xlrun.plugin.v1.Opened.ranges:type_name -> xlrun.plugin.v1.Range
+	3,  // 14: xlrun.plugin.v1.PluginService.GetInfo:input_type -> xlrun.plugin.v1.GetInfoRequest
+	7,  // 15: xlrun.plugin.v1.PluginService.Validate:input_type -> xlrun.plugin.v1.ValidateRequest
+	9,  // 16: xlrun.plugin.v1.PluginService.Configure:input_type -> xlrun.plugin.v1.ConfigureRequest
+	14, // 17: xlrun.plugin.v1.PluginService.Release:input_type -> xlrun.plugin.v1.ReleaseRequest
+	16, // 18: xlrun.plugin.v1.PluginService.Status:input_type -> xlrun.plugin.v1.StatusRequest
+	4,  // 19: xlrun.plugin.v1.PluginService.GetInfo:output_type -> xlrun.plugin.v1.GetInfoResponse
+	8,  // 20: xlrun.plugin.v1.PluginService.Validate:output_type -> xlrun.plugin.v1.ValidateResponse
+	11, // 21: xlrun.plugin.v1.PluginService.Configure:output_type -> xlrun.plugin.v1.ConfigureResponse
+	15, // 22: xlrun.plugin.v1.PluginService.Release:output_type -> xlrun.plugin.v1.ReleaseResponse
+	17, // 23: xlrun.plugin.v1.PluginService.Status:output_type -> xlrun.plugin.v1.StatusResponse
+	19, // [19:24] is the sub-list for method output_type
+	14, // [14:19] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_xlrun_plugin_v1_plugin_proto_init() }
@@ -1220,7 +1288,7 @@ func file_xlrun_plugin_v1_plugin_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_xlrun_plugin_v1_plugin_proto_rawDesc), len(file_xlrun_plugin_v1_plugin_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   14,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
