@@ -116,20 +116,57 @@ func (c *catalog) Validate(ctx context.Context, comp study.Component, config, tr
 	if !ok || comp.Tree != "" {
 		return c.host.Validate(ctx, ref(comp, config), train)
 	}
-	for _, b := range p.Components {
-		if b.Kind != comp.Kind || b.Name != comp.Name {
-			continue
-		}
-		_, err := b.Decode(config)
-		if err == nil && train != nil {
-			_, err = b.DecodeTrain(train)
-		}
-		if d, ok := sdk.AsDiagnostics(err); ok {
-			return d, nil
-		}
+	b, err := componentOf(p, comp)
+	if err != nil {
 		return nil, err
 	}
-	return nil, fmt.Errorf("plugin %q has no %s %q", comp.Plugin, comp.Kind, comp.Name)
+	_, err = b.Decode(config)
+	if err == nil && train != nil {
+		_, err = b.DecodeTrain(train)
+	}
+	if d, ok := sdk.AsDiagnostics(err); ok {
+		return d, nil
+	}
+	return nil, err
+}
+
+func componentOf(p sdk.Plugin, comp study.Component) (sdk.Component, error) {
+	for _, c := range p.Components {
+		if c.Kind == comp.Kind && c.Name == comp.Name {
+			return c, nil
+		}
+	}
+	return sdk.Component{}, fmt.Errorf("plugin %q has no %s %q", comp.Plugin, comp.Kind, comp.Name)
+}
+
+// Measures opens a metric and asks what it measures: a bundled one in this
+// process.
+func (c *catalog) Measures(ctx context.Context, comp study.Component, config []byte) ([]string, []sdk.Range, error) {
+	p, ok := bundledPlugin(comp.Plugin)
+	if !ok || comp.Tree != "" {
+		names, ranges, err := c.host.Measures(ctx, 0, ref(comp, config))
+		if err != nil {
+			err = reason(err)
+		}
+		return names, ranges, err
+	}
+	b, err := componentOf(p, comp)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := b.Open(ctx, config, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, ok := v.(sdk.Metric)
+	if !ok {
+		return nil, nil, fmt.Errorf("plugin %q: %T is no metric", comp.Plugin, v)
+	}
+	var ranges []sdk.Range
+	if r, ok := v.(sdk.RangedMetric); ok {
+		ranges = r.Ranges()
+	}
+	return m.Measures(), ranges, nil
 }
 
 // Sources lists and hashes the files that a component reads.

@@ -111,6 +111,7 @@ type builder struct {
 	components map[*workflow.Block]*declared
 	configs    map[string]config // by block address and point
 	valid      map[string]bool   // component and config already validated
+	measuring  map[string]*measures
 	sources    map[string][]SourceDigest
 	inspected  map[cas.Digest]*sdk.Inspection
 	texts      map[cas.Digest]*collection.Texts
@@ -133,7 +134,7 @@ func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog,
 		ctx: ctx, w: w, g: g, cat: cat, opts: opts, plan: &Plan{}, steps: map[cas.Digest]*Step{},
 		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
 		runs: map[*instance]*existing{}, cells: map[*instance]*Cell{}, beside: map[besides]bool{}, files: map[string]*RunFile{},
-		configs: map[string]config{}, valid: map[string]bool{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
+		configs: map[string]config{}, valid: map[string]bool{}, measuring: map[string]*measures{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
 		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
 		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, choices: map[cas.Digest]*chosen{}, drawn: map[string]map[string]string{},
 	}
@@ -824,6 +825,10 @@ func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after
 		return
 	}
 	mcomp := b.components[met.block].Component
+	have := b.measures(met.block, mc)
+	if have == nil {
+		return
+	}
 	var ids []any
 	for i, pool := range pools {
 		l := label
@@ -831,7 +836,7 @@ func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after
 			l += fmt.Sprintf(" pool=%d", pool.Pool.Seed)
 		}
 		ranking := rank(i, pool, l)
-		b.deepEnough(in, mc, pool, ranking)
+		b.deepEnough(in, have.names, pool, ranking)
 		b.languagesToCompare(in, met, pool)
 		measuring := func(pool *Step, label string, restrict bool) *Step {
 			inputs := []Input{{"ranking", ranking, "ranking"}, {"pool", pool, "pool"}}
@@ -854,7 +859,7 @@ func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after
 			}, args)
 		}
 		measure := measuring(pool, l, false)
-		curve := b.curve(in, mc, pool, ranking, measure, func(pool *Step, label string) *Step { return measuring(pool, label, true) })
+		curve := b.curve(in, have.names, pool, ranking, measure, func(pool *Step, label string) *Step { return measuring(pool, label, true) })
 		cell.Runs = append(cell.Runs, CellRun{Seed: pool.Pool.Seed, Pool: pool, Search: ranking, Measure: measure, Curve: curve})
 		ids = append(ids, string(measure.Recipe))
 	}

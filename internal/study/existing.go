@@ -138,7 +138,11 @@ func (b *builder) take(in *instance, depth int) {
 		Axes: in.axes(b.g), QueryLanguage: p.QueryLanguage, CorpusLanguage: p.CorpusLanguage, PoolSize: p.Size, Declared: &declared,
 	}
 	if mc, ok := b.config(met); ok {
-		if r := ReachOf(measureNames(mc)); x.deepest > 0 && r.Deepest > x.deepest {
+		have := b.measures(met.block, mc)
+		if have == nil {
+			return
+		}
+		if r := ReachOf(have.names); x.deepest > 0 && r.Deepest > x.deepest {
 			b.add(warnAt(run.block.Args["path"].Expr.Range(), "Shallow run", "%s has %d hits for a query at most, and %s looks at %d: whatever it does not name counts as not found.", run.label(b.g), x.deepest, r.Who, r.Deepest))
 		}
 	}

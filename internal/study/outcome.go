@@ -14,7 +14,6 @@ import (
 	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/sdk"
-	"github.com/xlrun/xlrun/sdk/ir"
 )
 
 // analyses checks analysis and claim blocks, and adds the steps that turn
@@ -24,7 +23,7 @@ func (b *builder) analyses() {
 		if a.Of == nil {
 			continue
 		}
-		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: canonicalMeasure(a.Measure), Range: a.Range}
+		out := Analysis{Name: a.Name, Retrieval: a.Of.Name, Measure: b.analysed(a), Range: a.Range}
 		if a.Baseline != nil {
 			out.Baseline = a.Baseline.Name
 			if !slices.Contains(systemsOf(a.Of, a.Baseline.Type), a.Baseline) {
@@ -33,7 +32,6 @@ func (b *builder) analyses() {
 		}
 		out.Reference, out.Worst = b.references(a), a.Worst
 		b.oneAxisPerRole(a)
-		b.measureKnown(a)
 		b.plan.Analyses = append(b.plan.Analyses, out)
 	}
 	for _, c := range b.w.Claims {
@@ -119,57 +117,6 @@ func (b *builder) oneAxisPerRole(a *workflow.Analysis) {
 			b.add(errorAt(a.Range, "Two axes of one role", "%s depends on the axes %s, which both play the role %q. An analysis takes one: give the others the role \"factor\".", a.Of.Address(), strings.Join(names, " and "), role))
 		}
 	}
-}
-
-// measureKnown checks the analysis's measure against what the metrics compute,
-// where they say so in an argument called measures. One of them must compute
-// it; the others may compute something else.
-func (b *builder) measureKnown(a *workflow.Analysis) {
-	if a.Measure == "" || a.Of.Refs["metric"] == nil {
-		return
-	}
-	want := canonicalMeasure(a.Measure)
-	var all, by []string
-	for _, m := range a.Of.Refs["metric"].AllTargets() {
-		for _, in := range b.g.instances(m) {
-			c, ok := b.config(in)
-			names := measureNames(c)
-			if !ok || names == nil || slices.Contains(names, want) {
-				return
-			}
-			all, by = append(all, names...), append(by, m.Address())
-		}
-	}
-	if len(by) == 0 {
-		return
-	}
-	all, by = slices.Compact(slices.Sorted(slices.Values(all))), slices.Compact(by)
-	b.add(errorAt(a.Ranges["measure"], "Measure not computed", "%s computes %s, not %q.%s", strings.Join(by, " and "), strings.Join(all, ", "), a.Measure, sdk.DidYouMean(a.Measure, all)))
-}
-
-// measureNames returns what a metric's argument "measures" asks for, as
-// records spell it; nil where there is no such argument.
-func measureNames(c config) []string {
-	list, ok := c.full["measures"].([]any)
-	if !ok {
-		return nil
-	}
-	names := make([]string, 0, len(list))
-	for _, x := range list {
-		if s, ok := x.(string); ok {
-			names = append(names, canonicalMeasure(s))
-		}
-	}
-	return names
-}
-
-// canonicalMeasure returns the spelling that records use. A name that only its
-// metric understands stays as it is.
-func canonicalMeasure(s string) string {
-	if m, err := ir.ParseMeasure(s); err == nil {
-		return m.String()
-	}
-	return s
 }
 
 func exprOf(e *workflow.Estimand) *Expr {

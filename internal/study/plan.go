@@ -302,6 +302,9 @@ type Catalog interface {
 	Validate(ctx context.Context, c Component, config, train []byte) (sdk.Diagnostics, error)
 	// Sources lists and hashes the files a loader will read.
 	Sources(ctx context.Context, c Component, config []byte) ([]SourceDigest, error)
+	// Measures returns what a metric measures, as records spell it, and what
+	// values each measure can have; ranges is nil where the metric does not say.
+	Measures(ctx context.Context, c Component, config []byte) (names []string, ranges []sdk.Range, err error)
 	// Run reads a file with a run.
 	Run(ctx context.Context, path string) (*RunFile, error)
 	// Inspect returns what the loader's collection holds. recipe is that of

@@ -170,14 +170,14 @@ func aboutDepth(family string) bool {
 // deepEnough refuses a ranking that ends above the cutoff of a measure although
 // there are more candidates, and warns where measures of whole rankings get a
 // part of them.
-func (b *builder) deepEnough(in *instance, metric config, pool, ranking *Step) {
+func (b *builder) deepEnough(in *instance, measures []string, pool, ranking *Step) {
 	depth, full := ranking.Depth, b.candidates(pool)
 	if depth == 0 || depth >= full {
 		return
 	}
 	h := &hostArgs{b: in.block, p: in.point}
 	rng := h.rng("depth")
-	r := ReachOf(measureNames(metric))
+	r := ReachOf(measures)
 	if r.Deepest > depth {
 		b.add(errorAt(rng, "Depth below a cutoff", "%s looks at %d ranks, and rankings end at depth %d of %d candidates: a document that belongs at rank %d would count as not retrieved. Set depth = %d or more.", r.Who, r.Deepest, depth, full, depth+1, min(r.Deepest, full)))
 	}
@@ -252,7 +252,7 @@ func autoSizes(relevant, full int) []int {
 // curve adds the points of a curve over pool sizes: the pools that a task with
 // these sizes would have, and the measures of the one ranking of the full pool,
 // restricted to them. whole is the measure step of the full pool.
-func (b *builder) curve(in *instance, metric config, pool, ranking, whole *Step, measure func(pool *Step, label string) *Step) []CurvePoint {
+func (b *builder) curve(in *instance, measures []string, pool, ranking, whole *Step, measure func(pool *Step, label string) *Step) []CurvePoint {
 	sizes, auto, ok := b.curveSizes(in)
 	if !ok {
 		return nil
@@ -273,7 +273,7 @@ func (b *builder) curve(in *instance, metric config, pool, ranking, whole *Step,
 	}
 	// All that is not in the smallest pool may rank above it.
 	need := full
-	if r := ReachOf(measureNames(metric)); r.Ranks(full) < full {
+	if r := ReachOf(measures); r.Ranks(full) < full {
 		need = min(full, full-sizes[0]+r.Deepest)
 	}
 	if sizes[0] < full && ranking.Depth < need {

@@ -2,6 +2,7 @@ package study_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -17,6 +18,8 @@ import (
 	"github.com/xlrun/xlrun/internal/cas"
 	"github.com/xlrun/xlrun/internal/study"
 	"github.com/xlrun/xlrun/internal/workflow"
+	"github.com/xlrun/xlrun/plugins/fairness"
+	"github.com/xlrun/xlrun/plugins/ir"
 	"github.com/xlrun/xlrun/sdk"
 )
 
@@ -51,6 +54,10 @@ var declarations = map[string]sdk.Info{
 	"metric ir": {Kind: sdk.KindMetric, Name: "ir", Revision: 1, Options: []sdk.Option{
 		{Name: "measures", Type: sdk.ListString, Required: true, Doc: "d", Effect: sdk.EffectOutput},
 	}},
+	"metric fairness": fairness.Component.Info,
+	"metric own": {Kind: sdk.KindMetric, Name: "own", Revision: 1, Options: []sdk.Option{
+		{Name: "cutoff", Type: sdk.Int, Default: int64(10), Doc: "d", Effect: sdk.EffectOutput},
+	}},
 }
 
 func (w *world) Component(kind sdk.Kind, name string) (study.Component, sdk.Info, bool) {
@@ -75,6 +82,29 @@ func (w *world) Validate(_ context.Context, c study.Component, config, _ []byte)
 		return sdk.At("Unknown measure", `There is no measure "nDGC@10".`, "measures", 1), nil
 	}
 	return nil, nil
+}
+
+// Measures are those of the metrics that there are, and one that takes no names
+// and knows no ranges.
+func (w *world) Measures(ctx context.Context, c study.Component, config []byte) ([]string, []sdk.Range, error) {
+	component := ir.Component
+	switch c.Name {
+	case "fairness":
+		component = fairness.Component
+	case "own":
+		var o struct{ Cutoff int }
+		err := json.Unmarshal(config, &o)
+		return []string{fmt.Sprintf("Own@%d", o.Cutoff)}, nil, err
+	}
+	if d, _ := w.Validate(ctx, c, config, nil); d != nil {
+		return nil, nil, d
+	}
+	v, err := component.Open(ctx, config, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	m := v.(sdk.RangedMetric)
+	return m.Measures(), m.Ranges(), nil
 }
 
 func (w *world) Sources(_ context.Context, _ study.Component, config []byte) ([]study.SourceDigest, error) {
@@ -366,6 +396,12 @@ func TestRefusedAtPlan(t *testing.T) {
 		"out of bounds":                    {[]string{"examples = 3000", "examples = 0"}, "examples = 0", "Invalid value", "at least 1"},
 		"plugin finds a mistake":           {[]string{`"RR@10", "Success@1"]`, `"nDGC@10"]`}, "nDGC@10", "Unknown measure", "nDGC@10"},
 		"measure not computed":             {[]string{`measure  = "nDCG@10"`, `measure  = "nDCG@5"`}, `"nDCG@5"`, "Measure not computed", `Did you mean "nDCG@10"?`},
+		"values beyond 1":                  {[]string{`"Success@1"]`, `"NumRet"]`, `measure  = "nDCG@10"`, `measure  = "num_ret"`}, `"num_ret"`, "Measure beyond 0 to 1", "The values of NumRet lie from 0 upwards. An analysis takes measures from 0 to 1: its effects are in points of 0.01, and its slopes in log-odds. Of what metric.quality computes, RR@10, nDCG@10 will do. The records hold every measure."},
+		"values below 0":                   {[]string{"metric \"ir\"", "metric \"fairness\"", `"nDCG@10", "RR@10", "Success@1"]`, `"MaxR", "MRC@10"]`, `measure  = "nDCG@10"`, `measure  = "MRC @10"`}, `"MRC @10"`, "Measure beyond 0 to 1", "The values of MRC@10 lie from -1 to 1. An analysis takes measures from 0 to 1: its effects are in points of 0.01, and its slopes in log-odds. None of what metric.quality computes will do: add a measure with values from 0 to 1 there."},
+		"near name of its metric":          {[]string{"metric \"ir\"", "metric \"fairness\"", `"nDCG@10", "RR@10", "Success@1"]`, `"MaxR( scaled=True)", "PEER@10"]`, `measure  = "nDCG@10"`, `measure  = "PERE@10"`}, `"PERE@10"`, "Measure not computed", `metric.quality computes MaxR(scaled=True), PEER@10, not "PERE@10". Did you mean "PEER@10"?`},
+		"another measure of the metric":    {[]string{"metric \"ir\"", "metric \"fairness\"", `"nDCG@10", "RR@10", "Success@1"]`, `"MaxR( scaled=True)", "PEER@10"]`, `measure  = "nDCG@10"`, `measure  = "MaxR"`}, `"MaxR"`, "Measure not computed", `not "MaxR".`},
+		"without a list of measures":       {[]string{"metric \"ir\"", "metric \"own\"", `measures = ["nDCG@10", "RR@10", "Success@1"]`, `cutoff = 5`, `measure  = "nDCG@10"`, `measure  = "Own@4"`}, `"Own@4"`, "Measure not computed", `metric.quality computes Own@5, not "Own@4". Did you mean "Own@5"?`},
+		"its own, and too shallow":         {[]string{"metric \"ir\"", "metric \"own\"", `measures = ["nDCG@10", "RR@10", "Success@1"]`, `cutoff = 40`, `measure  = "nDCG@10"`, `measure  = "Own@40"`, "depth   = 50", "depth = 30"}, "depth = 30", "Depth below a cutoff", "Own@40 looks at 40 ranks"},
 		"missing source":                   {[]string{"../examples/minifaq", "missing"}, "var.data", "Unusable source", "missing"},
 		"unknown component":                {[]string{`encoder "subword" "student"`, `encoder "subwrd" "student"`}, "subwrd", "Unknown component", `Did you mean "subword"?`},
 		"baseline not measured":            {[]string{"[encoder.student, encoder.untrained]", "[encoder.student]"}, "baseline = encoder.untrained", "Baseline not measured", "encoder.untrained"},
@@ -494,5 +530,31 @@ func TestOneDrawIsNotAlike(t *testing.T) {
 	}
 	if _, diags := makePlan(t, path, study.Options{Only: f}); diags.HasErrors() {
 		t.Error(diags)
+	}
+}
+
+// The measure of an analysis is found however it is spelled, and the plan has
+// the name that records have.
+func TestMeasureSpelled(t *testing.T) {
+	for text, want := range map[string]string{
+		"nDCG@10": "nDCG@10", "ndcg_cut_10": "nDCG@10", " NDCG( dcg='log2' ) @ 10": "nDCG@10", "MRR@10": "RR@10",
+		"PEER @10": "PEER@10", "AWRF(target=\\\"pool\\\", p = 0.50)@5": "AWRF(p=0.5)@5", "MaxR(scaled=True)": "MaxR(scaled=True)",
+		"Own@7": "Own@7",
+	} {
+		metric := []string{`metric "ir" "q`, `measures = ["ndcg_cut.10", "RR@10"]`}
+		switch {
+		case strings.Contains(want, "Own"):
+			metric = []string{`metric "own" "q`, "cutoff = 7"}
+		case !strings.Contains(want, "@10") || strings.Contains(want, "PEER"):
+			metric = []string{`metric "fairness" "q`, `measures = ["PEER( reference = False )@10", "AWRF(p=.5)@ 5", "MaxR( scaled=True )"]`}
+		}
+		p, diags := makePlan(t, variation(t, `metric "ir" "q`, metric[0], `measures = ["nDCG@10", "RR@10", "Success@1"]`, metric[1], `measure  = "nDCG@10"`, `measure  = "`+text+`"`), study.Options{})
+		if diags.HasErrors() {
+			t.Errorf("%s: %v", text, diags)
+			continue
+		}
+		if got := p.Analyses[0].Measure; got != want {
+			t.Errorf("%s: want %s, got %s", text, want, got)
+		}
 	}
 }
