@@ -1,13 +1,11 @@
 package runner
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/xlrun/xlrun/internal/collection"
 	"github.com/xlrun/xlrun/internal/pluginhost"
@@ -131,10 +129,9 @@ func (p *poolFile) restrict(ranking []results.Ranked) []results.Ranked {
 }
 
 // cutOff refuses rankings that end above the cutoff of a measure although there
-// are more candidates: the plan does where it knows the measures, which some
-// metrics tell only when they run. It notes where measures of whole rankings
-// get a part of them, and where a restricted ranking lacks what a search of the
-// smaller pool would have found.
+// are more candidates, should a metric measure something else than it told the
+// plan, which refuses it, too. It notes where a restricted ranking lacks what a
+// search of the smaller pool would have found.
 func (j *job) cutOff(measures []string, p *poolFile, ranking []results.Ranked) (*note, error) {
 	var depth int
 	for _, in := range j.step.Inputs {
@@ -163,8 +160,6 @@ func (j *job) cutOff(measures []string, p *poolFile, ranking []results.Ranked) (
 	case depth == 0 || depth >= len(p.DocumentIDs):
 	case r.Deepest > depth:
 		return nil, blame(pluginhost.FaultInput, "%s looks at %d ranks, and rankings end at depth %d of %d candidates: set depth = %d or more", r.Who, r.Deepest, depth, len(p.DocumentIDs), min(r.Deepest, len(p.DocumentIDs)))
-	case len(r.Whole) > 0 && !bytes.Contains(j.step.Config, []byte(`"measures"`)): // the plan has warned otherwise
-		return &note{What: fmt.Sprintf("rankings cut off at depth %d of %d candidates, which %s look at as a whole", depth, len(p.DocumentIDs), strings.Join(r.Whole, ", ")), Count: len(p.QueryIDs)}, nil
 	}
 	return nil, nil
 }

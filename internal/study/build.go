@@ -809,7 +809,7 @@ func (b *builder) retrieve(in *instance) {
 		cell.Mix = b.mixes[enc.refs["on"][0]]
 		after = []*Step{b.check(in, cell.Mix, data, pools, leakage)}
 	}
-	b.measured(in, cell, met, pools, after, in.block.Name+" "+enc.label(b.g)+" "+p.QueryLanguage, func(_ int, pool *Step, label string) *Step {
+	b.measured(in, in, cell, met, pools, after, in.block.Name+" "+enc.label(b.g)+" "+p.QueryLanguage, func(_ int, pool *Step, label string) *Step {
 		return b.step(Step{
 			Stage: StageSearch, Label: label, Block: in.block.Address(), Component: &icomp, Config: mustCanonical(ic.full), Depth: depth,
 			Inputs: []Input{{"index", index, "index"}, {"documents", docs, "vectors"}, {"queries", queries, "vectors"}, {"pool", pool, "pool"}}, Range: in.block.Range,
@@ -818,8 +818,9 @@ func (b *builder) retrieve(in *instance) {
 }
 
 // measured adds a cell: for each pool what ranks its candidates, and the
-// measures of that.
-func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after []*Step, label string, rank func(i int, pool *Step, label string) *Step) {
+// measures of that. by is the instance whose depth the rankings have: in, or
+// that of a part beside its fuse.
+func (b *builder) measured(in, by *instance, cell *Cell, met *instance, pools, after []*Step, label string, rank func(i int, pool *Step, label string) *Step) {
 	mc, ok := b.config(met)
 	if !ok {
 		return
@@ -836,7 +837,7 @@ func (b *builder) measured(in *instance, cell *Cell, met *instance, pools, after
 			l += fmt.Sprintf(" pool=%d", pool.Pool.Seed)
 		}
 		ranking := rank(i, pool, l)
-		b.deepEnough(in, have.names, pool, ranking)
+		b.deepEnough(by, have.names, pool, ranking)
 		b.languagesToCompare(in, met, pool)
 		measuring := func(pool *Step, label string, restrict bool) *Step {
 			inputs := []Input{{"ranking", ranking, "ranking"}, {"pool", pool, "pool"}}

@@ -147,7 +147,7 @@ func (b *builder) take(in *instance, depth int) {
 		}
 	}
 	looked := false
-	b.measured(in, cell, met, pools, nil, in.block.Name+" "+run.label(b.g)+" "+p.QueryLanguage, func(_ int, pool *Step, label string) *Step {
+	b.measured(in, in, cell, met, pools, nil, in.block.Name+" "+run.label(b.g)+" "+p.QueryLanguage, func(_ int, pool *Step, label string) *Step {
 		s := b.step(Step{
 			Stage: StageImport, Label: label, Block: run.block.Address(), Sources: []SourceDigest{x.source}, Depth: depth, Range: run.block.Args["path"].Expr.Range(),
 			Inputs: []Input{{"pool", pool, "pool"}, {"queries", data, "queries"}, {"corpus", data, "corpus"}},
@@ -348,10 +348,10 @@ func (b *builder) fuse(in *instance) {
 		b.beside[k] = true
 		runs := part.Runs
 		part.Retrieval, part.Metric, part.Runs = in.block.Name, met.block.Name, nil
-		b.measured(in, &part, met, pools, runs[0].Measure.After, in.block.Name+" "+part.Encoder+" "+part.QueryLanguage, func(i int, _ *Step, _ string) *Step { return runs[i].Search })
+		b.measured(in, r, &part, met, pools, runs[0].Measure.After, in.block.Name+" "+part.Encoder+" "+part.QueryLanguage, func(i int, _ *Step, _ string) *Step { return runs[i].Search })
 	}
 	label := strings.Replace(in.label(b.g), in.block.Name, name, 1) + " " + first.QueryLanguage
-	b.measured(in, cell, met, pools, after, label, func(i int, pool *Step, label string) *Step {
+	b.measured(in, in, cell, met, pools, after, label, func(i int, pool *Step, label string) *Step {
 		var inputs []Input
 		for _, c := range parts {
 			inputs = append(inputs, Input{"ranking", c.Runs[i].Search, "ranking"})

@@ -263,6 +263,7 @@ func TestAtHandRefused(t *testing.T) {
 		"negative weight": {[]string{fuse, fuse + "\n  weights = [1, -1]"}, "weights = [1, -1]\n  Invalid value"},
 		"other task":      {[]string{"retrieval \"lexical\" {\n  task   = task.t", "task \"u\" {\n  data = loader.test\n  query_language = axis.target\n  corpus_language = \"eng\"\n}\nretrieval \"lexical\" {\n  task   = task.u"}, "of     = [retrieval.all, retrieval.lexical]\n  Different tasks: The parts of fuse \"hybrid\" must rank for the same task: retrieval.all searches for task.t, retrieval.lexical searches for task.u"},
 		"baseline":        {[]string{"run     = [run.bm25, run.dense]", "run     = run.dense"}, "baseline = run.bm25\n  Baseline not measured: run.bm25 is not among the runs of retrieval.all"},
+		"shallow part":    {[]string{"index.exact\n  run     = [run.bm25, run.dense]\n  metric  = metric.quality\n  depth   = 20", "index.exact\n  run     = [run.bm25, run.dense]\n  metric  = metric.top\n  depth   = 5", `metric "ir" "quality"`, "metric \"ir\" \"top\" { measures = [\"nDCG@5\"] }\nmetric \"ir\" \"quality\"", "of       = retrieval.all\n  measure  = \"nDCG@10\"", "of       = retrieval.all\n  measure  = \"nDCG@5\""}, "depth   = 5\n  Depth below a cutoff: nDCG@10 looks at 10 ranks, and rankings end at depth 5 of 30"},
 		"measure":         {[]string{"of      = fuse.hybrid\n  measure = \"nDCG@10\"", "of = fuse.hybrid\n  measure = \"nDCG@1\""}, "measure = \"nDCG@1\"\n  Measure not computed"},
 	} {
 		t.Run(name, func(t *testing.T) {

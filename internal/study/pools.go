@@ -169,13 +169,13 @@ func aboutDepth(family string) bool {
 
 // deepEnough refuses a ranking that ends above the cutoff of a measure although
 // there are more candidates, and warns where measures of whole rankings get a
-// part of them.
-func (b *builder) deepEnough(in *instance, measures []string, pool, ranking *Step) {
+// part of them. by is the retrieval or fuse that ranks.
+func (b *builder) deepEnough(by *instance, measures []string, pool, ranking *Step) {
 	depth, full := ranking.Depth, b.candidates(pool)
 	if depth == 0 || depth >= full {
 		return
 	}
-	h := &hostArgs{b: in.block, p: in.point}
+	h := &hostArgs{b: by.block, p: by.point}
 	rng := h.rng("depth")
 	r := ReachOf(measures)
 	if r.Deepest > depth {
@@ -183,6 +183,9 @@ func (b *builder) deepEnough(in *instance, measures []string, pool, ranking *Ste
 	}
 	if len(r.Whole) > 0 {
 		b.add(warnAt(rng, "Rankings cut off", "Rankings end at depth %d of %d candidates, but these measures look at the whole: %s. Relevant documents below count as not retrieved. Set depth = %d, or name a cutoff, as in AP@%d.", depth, full, strings.Join(r.Whole, ", "), full, depth))
+	}
+	if len(r.Unknown) > 0 {
+		b.add(warnAt(rng, "Rankings cut off", "Rankings end at depth %d of %d candidates, and these measures name no cutoff: %s. Where they look at the whole, documents below count as not retrieved. Set depth = %d, or name a cutoff where they take one.", depth, full, strings.Join(r.Unknown, ", "), full))
 	}
 }
 

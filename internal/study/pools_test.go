@@ -155,6 +155,15 @@ func TestRankingsCutOff(t *testing.T) {
 	if got := warned(`"Success@1"`, `"AP"`, "depth   = 50", "depth = 20"); got != want {
 		t.Errorf("want %q, got %q", want, got)
 	}
+	// What only its metric understands may look at the whole, too.
+	want = "Rankings end at depth 20 of 50 candidates, and these measures name no cutoff: MaxR, LPR. Where they look at the whole, documents below count as not retrieved. Set depth = 50, or name a cutoff where they take one."
+	unknown := []string{"metric \"ir\" \"q", "metric \"fairness\" \"q", `["nDCG@10", "RR@10", "Success@1"]`, `["MaxR", "PEER@20", "LPR ()"]`, `measure  = "nDCG@10"`, `measure  = "PEER@20"`}
+	if got := warned(append(unknown, "depth   = 50", "depth = 20")...); got != want {
+		t.Errorf("want %q, got %q", want, got)
+	}
+	if got := warned(unknown...); got != "" {
+		t.Errorf("rankings are whole, and yet %q", got)
+	}
 	if got := warned("depth   = 50", "depth = 20"); got != "" {
 		t.Errorf("measures have cutoffs, and yet %q", got)
 	}
