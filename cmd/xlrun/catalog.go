@@ -169,6 +169,41 @@ func (c *catalog) Measures(ctx context.Context, comp study.Component, config []b
 	return m.Measures(), ranges, nil
 }
 
+// Lacking asks a bundled encoder that looks vectors up by ids, in this process,
+// which of some texts it has none for. Others say so when they encode.
+func (c *catalog) Lacking(ctx context.Context, comp study.Component, config []byte, texts []study.TextIDs) (_ []sdk.Diagnostics, err error) {
+	p, ok := bundledPlugin(comp.Plugin)
+	if !ok || comp.Tree != "" {
+		return nil, nil
+	}
+	b, err := componentOf(p, comp)
+	if err != nil {
+		return nil, err
+	}
+	v, err := b.Open(ctx, config, nil)
+	if err != nil {
+		return nil, err
+	}
+	if x, ok := v.(io.Closer); ok {
+		defer func() { err = errors.Join(err, x.Close()) }()
+	}
+	e, ok := v.(interface {
+		Lacking(role sdk.Role, ids []string) error
+	})
+	if !ok {
+		return nil, nil
+	}
+	out := make([]sdk.Diagnostics, len(texts))
+	for i, t := range texts {
+		if err := e.Lacking(t.Role, t.IDs); err != nil {
+			if out[i], ok = sdk.AsDiagnostics(err); !ok {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
 // Sources lists and hashes the files that a component reads.
 func (c *catalog) Sources(ctx context.Context, comp study.Component, config []byte) ([]study.SourceDigest, error) {
 	src, err := c.host.Sources(ctx, 0, ref(comp, config))

@@ -63,6 +63,7 @@ func newBrowser(t *testing.T) *browser {
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--hide-scrollbars",
 		"--user-data-dir="+profile, "--remote-debugging-pipe", "about:blank")
 	cmd.ExtraFiles = []*os.File{toRead, fromWrite}
+	cmd.Env = append(os.Environ(), "TMPDIR="+profile) // it leaves its sockets behind
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

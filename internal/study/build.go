@@ -112,6 +112,8 @@ type builder struct {
 	configs    map[string]config // by block address and point
 	valid      map[string]bool   // component and config already validated
 	measuring  map[string]*measures
+	lookedUp   map[string]*lookups // by component and config; also in lookups, in order
+	lookups    []*lookups
 	sources    map[string][]SourceDigest
 	inspected  map[cas.Digest]*sdk.Inspection
 	texts      map[cas.Digest]*collection.Texts
@@ -134,7 +136,7 @@ func newBuilder(ctx context.Context, w *workflow.Workflow, g *grid, cat Catalog,
 		ctx: ctx, w: w, g: g, cat: cat, opts: opts, plan: &Plan{}, steps: map[cas.Digest]*Step{},
 		loads: map[*instance]*Step{}, mixes: map[*instance]*Step{}, models: map[*instance]*Step{}, pools: map[*instance][]*Step{},
 		runs: map[*instance]*existing{}, cells: map[*instance]*Cell{}, beside: map[besides]bool{}, files: map[string]*RunFile{},
-		configs: map[string]config{}, valid: map[string]bool{}, measuring: map[string]*measures{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
+		configs: map[string]config{}, valid: map[string]bool{}, measuring: map[string]*measures{}, lookedUp: map[string]*lookups{}, looked: map[string]bool{}, components: map[*workflow.Block]*declared{},
 		sources: map[string][]SourceDigest{}, inspected: map[cas.Digest]*sdk.Inspection{}, texts: map[cas.Digest]*collection.Texts{},
 		available: map[string]*collection.Pairs{}, languages: map[cas.Digest][]string{}, choices: map[cas.Digest]*chosen{}, drawn: map[string]map[string]string{},
 	}
@@ -240,6 +242,7 @@ func (b *builder) build(full *grid) {
 	each("run", b.existing)
 	each("retrieval", b.retrieve)
 	each("fuse", b.fuse)
+	b.vectorsThere()
 	b.unused()
 	b.prune()
 	b.sameCells()
@@ -882,10 +885,70 @@ func (b *builder) encode(enc *instance, c config, model, data *Step, role sdk.Ro
 		inputs = append(inputs, Input{"model", model, "model"})
 	}
 	comp := d.Component
-	return b.step(Step{
+	s := b.step(Step{
 		Stage: StageEncode, Label: enc.label(b.g) + ", " + lang + " " + part, Block: enc.block.Address(), Component: &comp,
 		Config: mustCanonical(c.full), Sources: src, Texts: sel, Inputs: inputs, Range: enc.block.Range, Weight: 2,
 	}, args)
+	if src != nil && model == nil && (b.opts.Done == nil || !b.opts.Done(s.Recipe)) {
+		b.lookUp(enc, s)
+	}
+	return s
+}
+
+// lookups are the encode steps of one encoder that reads files of its own.
+type lookups struct {
+	enc   *instance
+	steps []*Step
+}
+
+func (b *builder) lookUp(enc *instance, s *Step) {
+	k := s.Component.Name + "\x00" + string(s.Config)
+	l := b.lookedUp[k]
+	if l == nil {
+		l = &lookups{enc: enc}
+		b.lookedUp[k] = l
+		b.lookups = append(b.lookups, l)
+	}
+	if !slices.Contains(l.steps, s) {
+		l.steps = append(l.steps, s)
+	}
+}
+
+// vectorsThere asks each encoder that reads files whether it has a vector for
+// every text. Texts of white space only need none.
+func (b *builder) vectorsThere() {
+	for _, l := range b.lookups {
+		ask := make([]TextIDs, len(l.steps))
+		for i, s := range l.steps {
+			x := b.inspect(s.Inputs[0].Step)
+			if x == nil {
+				return
+			}
+			texts := x.Documents
+			if s.Texts.Role == sdk.RoleQuery {
+				texts = x.Queries
+			}
+			ask[i].Role = s.Texts.Role
+			for _, t := range texts {
+				if t.Language == s.Texts.Language && !t.Empty {
+					ask[i].IDs = append(ask[i].IDs, t.ID)
+				}
+			}
+		}
+		blk := l.enc.block
+		found, err := b.cat.Lacking(b.ctx, *l.steps[0].Component, l.steps[0].Config, ask)
+		if err != nil {
+			b.add(errorAt(b.sourceRange(l.enc, b.components[blk]), "Unusable source", "%s", sentence(err)))
+			continue
+		}
+		for i, list := range found {
+			s := l.steps[i]
+			for _, d := range list {
+				d.Detail = fmt.Sprintf("In the %s (%s) of %s, %s", s.Inputs[0].Part, s.Texts.Language, s.Inputs[0].Step.Block, d.Detail)
+				b.add(blk.Locate(d))
+			}
+		}
+	}
 }
 
 func (b *builder) check(in *instance, mix, data *Step, pools []*Step, mode string) *Step {

@@ -291,6 +291,12 @@ type Expr struct {
 	Right *Expr    `json:"right,omitempty"`
 }
 
+// TextIDs are the ids of texts that an encoder will get.
+type TextIDs struct {
+	Role sdk.Role
+	IDs  []string
+}
+
 // Catalog is what a plan may ask about the world.
 type Catalog interface {
 	// Component returns the declaration of a component.
@@ -305,6 +311,10 @@ type Catalog interface {
 	// Measures returns what a metric measures, as records spell it, and what
 	// values each measure can have; ranges is nil where the metric does not say.
 	Measures(ctx context.Context, c Component, config []byte) (names []string, ranges []sdk.Range, err error)
+	// Lacking asks an encoder that only looks vectors up which texts it has none
+	// for: one answer per element of texts, in order. There is none from an
+	// encoder that encodes anything, and from one that does not tell.
+	Lacking(ctx context.Context, c Component, config []byte, texts []TextIDs) ([]sdk.Diagnostics, error)
 	// Run reads a file with a run.
 	Run(ctx context.Context, path string) (*RunFile, error)
 	// Inspect returns what the loader's collection holds. recipe is that of

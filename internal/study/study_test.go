@@ -20,6 +20,7 @@ import (
 	"github.com/xlrun/xlrun/internal/workflow"
 	"github.com/xlrun/xlrun/plugins/fairness"
 	"github.com/xlrun/xlrun/plugins/ir"
+	"github.com/xlrun/xlrun/plugins/precomputed"
 	"github.com/xlrun/xlrun/sdk"
 )
 
@@ -29,6 +30,7 @@ type world struct {
 	train, test int // groups per split
 	languages   []string
 	validated   int
+	lookUps     int // of vectors
 }
 
 func num(x float64) *float64 { return &x }
@@ -48,6 +50,7 @@ var declarations = map[string]sdk.Info{
 	}, Train: []sdk.Option{
 		{Name: "examples", Type: sdk.Int, Required: true, Min: num(1), Doc: "d", Effect: sdk.EffectOutput},
 	}},
+	"encoder precomputed": precomputed.Component.Info,
 	"index flat": {Kind: sdk.KindIndex, Name: "flat", Revision: 1, Options: []sdk.Option{
 		{Name: "similarity", Type: sdk.String, Default: "cosine", Doc: "d", Effect: sdk.EffectOutput},
 	}},
@@ -105,6 +108,22 @@ func (w *world) Measures(ctx context.Context, c study.Component, config []byte) 
 	}
 	m := v.(sdk.RangedMetric)
 	return m.Measures(), m.Ranges(), nil
+}
+
+// Lacking has no vectors for the second text of a language whose code begins
+// with c, where the vectors are called so.
+func (w *world) Lacking(_ context.Context, c study.Component, config []byte, texts []study.TextIDs) ([]sdk.Diagnostics, error) {
+	w.lookUps++
+	if c.Name != "precomputed" || !strings.Contains(string(config), "holes") {
+		return nil, nil
+	}
+	out := make([]sdk.Diagnostics, len(texts))
+	for i, t := range texts {
+		if strings.HasPrefix(t.IDs[1], "c") {
+			out[i] = sdk.At("Texts without vectors", fmt.Sprintf("1 of %d, %s %s.", len(t.IDs), t.Role, t.IDs[1]), "ids")
+		}
+	}
+	return out, nil
 }
 
 func (w *world) Sources(_ context.Context, _ study.Component, config []byte) ([]study.SourceDigest, error) {
@@ -556,5 +575,43 @@ func TestMeasureSpelled(t *testing.T) {
 		if got := p.Analyses[0].Measure; got != want {
 			t.Errorf("%s: want %s, got %s", text, want, got)
 		}
+	}
+}
+
+// Whether vectors that exist are those of the texts is asked once per encoder,
+// before anything runs, and not for what is in the store.
+func TestVectorsThere(t *testing.T) {
+	made := func(vectors string, done func(cas.Digest) bool) (hcl.Diagnostics, int) {
+		path := variation(t, `encoder "subword" "untrained" {
+  buckets = axis.size.buckets
+  dim     = axis.size.dim
+  seed    = axis.draw
+}`, `encoder "precomputed" "untrained" {
+  vectors = "`+vectors+`"
+  ids     = "ids.txt"
+}`)
+		w, _, diags := workflow.Load(path, nil)
+		if diags.HasErrors() {
+			t.Fatal(diags)
+		}
+		world := newWorld()
+		_, diags = study.New(t.Context(), w, world, study.Options{Done: done})
+		return diags, world.lookUps
+	}
+	if diags, n := made("v.npy", nil); diags.HasErrors() || n != 1 {
+		t.Errorf("%d times, %v", n, diags)
+	}
+	diags, _ := made("holes.npy", nil)
+	var got []string
+	for _, d := range diags {
+		if d.Severity == hcl.DiagError {
+			got = append(got, fmt.Sprintf("%s %s\n%s", d.Subject, d.Summary, d.Detail))
+		}
+	}
+	if len(got) != 1 || !strings.Contains(got[0], "Texts without vectors\nIn the queries (cat) of loader.test, 1 of 60, query cat/qtest1.\nIn the queries (cym) of loader.test, 1 of 60, query cym/qtest1.") {
+		t.Errorf("got %q", got)
+	}
+	if diags, n := made("holes.npy", func(cas.Digest) bool { return true }); diags.HasErrors() || n != 0 {
+		t.Errorf("%d times, %v", n, diags)
 	}
 }

@@ -109,23 +109,17 @@ func (e *encoder) Encode(ctx context.Context, role sdk.Role, texts []sdk.Text) (
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	t := e.documents
-	if role == sdk.RoleQuery {
-		t = e.queries
-	}
+	t := e.table(role)
 	dim := t.file.Dim
 	out := &sdk.Embeddings{Dim: dim, Data: make([]float32, len(texts)*dim)}
-	missing, first := 0, ""
+	var missing []string
 	for i, text := range texts {
 		if text.Text == "" {
 			continue
 		}
 		row, ok := t.rows[text.ID]
 		if !ok {
-			if missing == 0 {
-				first = text.ID
-			}
-			missing++
+			missing = append(missing, text.ID)
 			continue
 		}
 		v := t.file.Row(row)
@@ -136,15 +130,44 @@ func (e *encoder) Encode(ctx context.Context, role sdk.Role, texts []sdk.Text) (
 		}
 		copy(out.Data[i*dim:], v)
 	}
-	if missing > 0 {
-		return nil, fmt.Errorf("%d of %d texts (role %s) have no vector: their ids are not in %s, the first being %q; the first id there is %q", missing, len(texts), role, t.ids, first, t.first)
+	if len(missing) > 0 {
+		return nil, errors.New(t.lacks(role, missing, len(texts)))
 	}
 	return out, nil
+}
+
+// Lacking says at which argument what is wrong, where some of the texts with
+// these ids have no vector. Encode says the same when it comes to them; whoever
+// knows the ids earlier need not wait for it.
+func (e *encoder) Lacking(role sdk.Role, ids []string) error {
+	t := e.table(role)
+	var missing []string
+	for _, id := range ids {
+		if _, ok := t.rows[id]; !ok {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return sdk.At("Texts without vectors", t.lacks(role, missing, len(ids))+".", t.arg)
+}
+
+func (e *encoder) table(role sdk.Role) *table {
+	if role == sdk.RoleQuery {
+		return e.queries
+	}
+	return e.documents
+}
+
+func (t *table) lacks(role sdk.Role, missing []string, of int) string {
+	return fmt.Sprintf("%d of %d texts (role %s) have no vector: their ids are not in %s, the first being %q; the first id there is %q", len(missing), of, role, t.ids, missing[0], t.first)
 }
 
 // table is a matrix whose rows have ids.
 type table struct {
 	vectors, ids string // paths
+	arg          string // the argument that names ids
 	file         *vec.File
 	rows         map[string]int
 	first        string // id, for messages
@@ -165,7 +188,7 @@ func load(vectors, vectorsArg, ids, idsArg string) (*table, error) {
 	if f.Dim == 0 {
 		return nil, errors.Join(sdk.At("Cannot read the vectors", fmt.Sprintf("%s: its vectors have no columns.", vectors), vectorsArg), f.Close())
 	}
-	t := &table{vectors: vectors, ids: ids, file: f, rows: rows}
+	t := &table{vectors: vectors, ids: ids, arg: idsArg, file: f, rows: rows}
 	for id, row := range rows {
 		if row == 0 {
 			t.first = id

@@ -82,6 +82,16 @@ func TestLookUp(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "2 of 3 texts (role query) have no vector") || !strings.Contains(err.Error(), `"c"`) {
 		t.Errorf("got %v", err)
 	}
+	// Whoever has ids but no texts yet is told at the argument that names them.
+	for role, at := range map[sdk.Role]string{sdk.RoleQuery: "query_ids", sdk.RoleDocument: "ids"} {
+		diags, ok := sdk.AsDiagnostics(e.(*encoder).Lacking(role, []string{"d", "a"}))
+		if !ok || diags[0].Path[0] != at || !strings.Contains(diags[0].Detail, `1 of 2 texts (role `+string(role)+`) have no vector`) {
+			t.Errorf("%s: got %v", role, diags)
+		}
+		if err := e.(*encoder).Lacking(role, []string{"a"}); err != nil {
+			t.Error(err)
+		}
+	}
 	if got, err = e.Encode(t.Context(), sdk.RoleQuery, nil); err != nil || got.Rows() != 0 || got.Dim != 2 {
 		t.Errorf("got %v, %v", got, err)
 	}
