@@ -1,7 +1,6 @@
 package ir
 
 import (
-	"math"
 	"slices"
 )
 
@@ -123,6 +122,9 @@ func expectRndcg(v *view, m *Measure) (float64, error) {
 	sum, points := 0.0, 0
 	for i := 1; i <= n; i++ {
 		if i == n || c.best[i] != c.best[i-1] {
+			if err := v.spend(len(v.segments(m))); err != nil {
+				return 0, err
+			}
 			sum += v.discounted(m, g, int32(i)) / c.ideal[i]
 			points++
 		}
@@ -250,8 +252,8 @@ func expectInfAP(v *view, m *Measure) (float64, error) {
 		r, x, u := s.relevant(m.rel), s.count(0, m.rel), s.count(-maxParameter, 0)
 		if r > 0 {
 			judged := r - 1 + x
-			if int(s.seen)*(judged+1) > v.maxWork {
-				return 0, errWork
+			if err := v.spend(int(s.seen), judged+1); err != nil {
+				return 0, err
 			}
 			perJudged, perRest := 0.0, 0.0
 			if judged > 0 {
@@ -284,8 +286,8 @@ func expectInfAP(v *view, m *Measure) (float64, error) {
 func expectERR(v *view, m *Measure) (float64, error) {
 	sum, reached := 0.0, 1.0
 	for _, s := range v.segments(m) {
-		if int(s.size)*(len(s.places)+1) > v.maxWork {
-			return 0, errWork
+		if err := v.spend(int(s.size), len(s.places)+1); err != nil {
+			return 0, err
 		}
 		pass := make([]float64, s.size+1)
 		for j := range pass {
@@ -333,8 +335,8 @@ func expectAccuracy(v *view, m *Measure) (float64, error) {
 		if seen == 0 {
 			break
 		}
-		if seen*(r+1) > v.maxWork {
-			return 0, errWork
+		if err := v.spend(seen, r+1); err != nil {
+			return 0, err
 		}
 		d := draw(n, r)
 		for range seen {
@@ -375,6 +377,13 @@ func expectCompat(v *view, m *Measure) (float64, error) {
 		}
 	}
 	for _, s := range v.segments(m) {
+		if s.size == 1 {
+			if grade := s.places[0].grade; grade > 0 {
+				next[grade]++
+				joins[max(int(s.first), next[grade])]++
+			}
+			continue
+		}
 		done := map[int32]bool{}
 		for _, p := range s.places {
 			if p.grade <= 0 || done[p.grade] {
@@ -382,8 +391,8 @@ func expectCompat(v *view, m *Measure) (float64, error) {
 			}
 			done[p.grade] = true
 			r := s.count(p.grade, p.grade+1)
-			if (r+1)*depth > v.maxWork {
-				return 0, errWork
+			if err := v.spend(r+1, depth); err != nil {
+				return 0, err
 			}
 			first := next[p.grade]
 			d := draw(int(s.size), r)
@@ -432,7 +441,14 @@ func (v *view) level(m *Measure, need int) (float64, error) {
 		if p.r == 0 || before < need {
 			continue
 		}
+		if err := v.spend(int(s.size), p.r); err != nil {
+			return 0, err
+		}
+		steps += int(s.size) * p.r
 		for j := max(1, need-p.before); j <= p.r; j++ {
+			if len(reach) > v.maxWork/64 {
+				return 0, errWork
+			}
 			for t := j; t <= int(s.seen) && t <= int(s.size)-p.r+j; t++ {
 				x := float64(p.before+j) / float64(int(s.first)+t-1)
 				p.most = max(p.most, x)
@@ -441,16 +457,12 @@ func (v *view) level(m *Measure, need int) (float64, error) {
 				}
 			}
 		}
-		steps += int(s.size) * p.r
-		if len(reach) > v.maxWork/64 {
-			return 0, errWork
-		}
 		parts = append(parts, p)
 	}
 	slices.Sort(reach)
 	reach = slices.Compact(reach)
-	if len(reach)*steps > v.maxWork {
-		return 0, errWork
+	if err := v.spend(len(reach), steps); err != nil {
+		return 0, err
 	}
 	mean, below := 0.0, 0.0
 	if least == 0 { // orders with fewer documents than needed within the depth
@@ -530,7 +542,11 @@ func expectResidual(v *view, m *Measure) (float64, error) {
 		}
 		return 0
 	})
-	all := 1 - math.Pow(m.x, float64(v.l.retrieved)) // (1-p)·Σ p^(rank-1)
+	rest := 1.0 // p^retrieved
+	for range v.l.retrieved {
+		rest *= m.x
+	}
+	all := 1 - rest // (1-p)·Σ p^(rank-1)
 	return 1 - all + (all - float64((1-m.x)*seen)), nil
 }
 
@@ -680,7 +696,7 @@ func expectG(v *view, m *Measure) (float64, error) {
 			cost[i+1] = cost[i] + int(max(c.best[i], 1))
 		}
 	}
-	sum, gained, work := 0.0, 0, 0
+	sum, gained := 0.0, 0
 	for _, s := range v.segments(m) {
 		var xs []int
 		all := 0
@@ -702,9 +718,8 @@ func expectG(v *view, m *Measure) (float64, error) {
 				}
 			}
 			others := append(slices.Clone(xs[:i]), xs[i+1:]...)
-			work += (len(others) + 1) * (all + 1) * (len(others) + int(s.seen))
-			if work > v.maxWork {
-				return 0, errWork
+			if err := v.spend(len(others)+1, all+1, len(others)+int(s.seen)); err != nil {
+				return 0, err
 			}
 			// above[w][t]: chance that w of the others sum to t.
 			above := make([][]float64, len(others)+1)

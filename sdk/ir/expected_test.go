@@ -1,9 +1,11 @@
 package ir
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -342,6 +344,74 @@ func TestTieDependenceAgainstModes(t *testing.T) {
 	}
 	if seen[true] < 1000 || seen[false] < 1000 || kept < 1000 {
 		t.Errorf("one-sided: %v, %d values under other modes", seen, kept)
+	}
+}
+
+// Whether values depend on ties is asked of every ranking, so it may neither
+// take the memory of a machine nor minutes, whatever is tied.
+func TestLargeTies(t *testing.T) {
+	const hits = 100_000
+	ranking, judgments := Ranking{}, Judgments{}
+	for i := range hits {
+		doc := DocID(fmt.Sprintf("d%06d", i))
+		ranking = append(ranking, Hit{Doc: doc, Rank: int32(hits - i)})
+		if i%100 == 0 {
+			judgments[doc] = 1
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	r, err := (&Evaluator{Measures: MustMeasures("IPrec@0.1", "11pt_avg", "IPrec@0.9")}).Query(judgments, ranking)
+	runtime.ReadMemStats(&after)
+	if err != nil || !slices.Equal(r.Dependent, []bool{true, true, true}) {
+		t.Errorf("got %v, %v", r.Dependent, err)
+	}
+	if got := (after.TotalAlloc - before.TotalAlloc) >> 20; got > 100 {
+		t.Errorf("%d MiB were allocated", got)
+	}
+
+	for i := range 4000 {
+		judgments[ranking[i].Doc] = maxParameter
+	}
+	e := Evaluator{Measures: MustMeasures("G")}
+	if r, err := e.Query(judgments, ranking[:4001]); err != nil || math.IsNaN(r.Values[0]) {
+		t.Errorf("G: got %v, %v", r.Values, err)
+	}
+	e.Ties = Expected
+	if _, err := e.Query(judgments, ranking[:4001]); !errors.Is(err, errWork) {
+		t.Errorf("G: want %v, got %v", errWork, err)
+	}
+}
+
+// A block takes its share of what one mean may take.
+func TestWorkAddsUp(t *testing.T) {
+	v := &view{maxWork: 100}
+	for range 4 {
+		if err := v.spend(5, 5); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := v.spend(1); !errors.Is(err, errWork) {
+		t.Errorf("want %v, got %v", errWork, err)
+	}
+	v.work = 0
+	if err := v.spend(1<<62, 1<<62); !errors.Is(err, errWork) {
+		t.Errorf("a product that wraps: want %v, got %v", errWork, err)
+	}
+}
+
+// Gains whose sums no float holds are refused, not infinite.
+func TestGainsBeyondFloats(t *testing.T) {
+	judgments := Judgments{"a": 1, "b": 1, "c": 2}
+	ranking := Ranking{{Doc: "a", Score: 3}, {Doc: "b", Score: 2}, {Doc: "c", Score: 1}}
+	for text, ok := range map[string]bool{
+		"nDCG(dcg='exp-log2',gains={1:2000})": false, "nDCG(dcg='exp-log2',gains={1:1001,2:1})": false,
+		"nDCG(dcg='exp-log2',gains={1:1000})": true, "nDCG(gains={1:1e9})": true, "G.1=1e9": true, "dcg.1=-1e9,2=1e9": true,
+	} {
+		v, err := Evaluate(MustMeasures(text), judgments, ranking)
+		if ok != (err == nil) || ok && (math.IsNaN(v[0]) || math.IsInf(v[0], 0)) {
+			t.Errorf("%s: got %v, %v", text, v, err)
+		}
 	}
 }
 

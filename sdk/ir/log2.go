@@ -104,9 +104,30 @@ func fastTwoSum(a, b float64) dd {
 	return dd{s, b - (s - a)}
 }
 
-// logOf returns the natural logarithm of a positive finite number, correctly
-// rounded but for the rarest cases, and the same on every machine.
+// exp2 returns 2^x, exact where x is a whole number and elsewhere correctly
+// rounded but for the rarest cases; the same on every machine, which
+// [math.Exp2] is not.
+func exp2(x float64) float64 {
+	whole := math.RoundToEven(x)
+	if !(math.Abs(whole) < 1<<20) { // beyond all exponents, or NaN
+		return math.Exp2(whole)
+	}
+	// 2^f = Σ (f·ln 2)^k / k!, |f| ≤ 1/2; x-whole is exact.
+	y := ln2.mul(dd{hi: x - whole})
+	sum, term := dd{hi: 1}, dd{hi: 1}
+	for k := 1.0; math.Abs(term.hi) > 0x1p-110; k++ {
+		term = term.mul(y).div(k)
+		sum = sum.add(term)
+	}
+	return math.Ldexp(sum.hi, int(whole))
+}
+
+// logOf returns the natural logarithm of a positive number, correctly rounded
+// but for the rarest cases, and the same on every machine.
 func logOf(x float64) float64 {
+	if math.IsInf(x, 1) || math.IsNaN(x) {
+		return x
+	}
 	m, exp := math.Frexp(x) // 1/2 ≤ m < 1
 	if m < math.Sqrt2/2 {
 		m, exp = 2*m, exp-1

@@ -3,6 +3,7 @@ package ir
 import (
 	"math"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 )
 
@@ -79,5 +80,38 @@ func TestLogOf(t *testing.T) {
 		if math.Abs(want-got) > 4e-16*math.Abs(want) {
 			t.Errorf("log %d: want %x, got %x", n, want, got)
 		}
+	}
+}
+
+// exp2 agrees with the library's to its last bit or so, and gives the rounded
+// values of powers with a known square.
+func TestExp2(t *testing.T) {
+	for x, want := range map[float64]float64{0: 1, 10: 1024, -3: 0.125, 0.5: math.Sqrt2, 1.5: 2 * math.Sqrt2, -0.5: math.Sqrt2 / 2, 1023: 0x1p1023, 1e9: math.Inf(1), -1e9: 0, math.Inf(-1): 0} {
+		if got := exp2(x); got != want {
+			t.Errorf("2^%v: want %v, got %v", x, want, got)
+		}
+	}
+	if got := exp2(math.NaN()); !math.IsNaN(got) {
+		t.Errorf("2^NaN: got %v", got)
+	}
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 20_000 {
+		x := 200 * (rng.Float64() - 0.5)
+		want, got := math.Exp2(x), exp2(x)
+		if math.Abs(got-want) > 0x1p-51*want {
+			t.Errorf("2^%v: want %v, got %v", x, want, got)
+		}
+		if back := logOf(got) / math.Ln2; math.Abs(back-x) > 1e-13 {
+			t.Errorf("2^%v has the logarithm %v", x, back)
+		}
+	}
+}
+
+func TestLogOfNoNumber(t *testing.T) {
+	if got := logOf(math.Inf(1)); !math.IsInf(got, 1) {
+		t.Errorf("got %v", got)
+	}
+	if got := logOf(math.NaN()); !math.IsNaN(got) {
+		t.Errorf("got %v", got)
 	}
 }

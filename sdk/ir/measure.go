@@ -366,7 +366,13 @@ func (m Measure) String() string {
 	f := m.fam()
 	var b strings.Builder
 	if f.trecOnly {
-		b.WriteString(m.TrecName())
+		name := m.TrecName()
+		if f.form == trecReals && strconv.FormatFloat(m.x, 'f', 2, 64) != strconv.FormatFloat(m.x, 'f', -1, 64) {
+			if x, err := strconv.ParseFloat(name[len(f.trec)+1:], 64); err != nil || x != m.x { // trec_eval rounds to two decimals
+				name = f.trec + "_" + pythonFloat(m.x)
+			}
+		}
+		b.WriteString(name)
 		if m.rel > 1 {
 			fmt.Fprintf(&b, "(rel=%d)", m.rel)
 		}

@@ -254,6 +254,11 @@ func TestParseMeasureErrors(t *testing.T) {
 		{"map.5", "takes no parameters", "AP", 4},
 		{"Rprec_mult.1e300", "numbers from 0 to 1000000000", "", 11},
 		{"Rprec_mult.-1", "numbers from 0", "", 11},
+		{"G.1=1e308", "from -1000000000 to 1000000000", "", 4},
+		{"nDCG(gains={1:1,2:-2e9})", "from -1000000000 to 1000000000", "", 18},
+		{"dcg.1=2e9", "from -1000000000 to 1000000000", "", 6},
+		{"utility.1,1e308,1,0", "from -1000000000 to 1000000000", "", 10},
+		{"SetF(beta=1e308)", "from 0 to 1000000000", "", 10},
 		{"iprec_at_recall.1.5", "levels from 0 to 1", "", 16},
 		{"11pt_avg.0.5,1e300", "levels from 0 to 1", "", 13},
 		{"11pt_avg.-1", "levels from 0 to 1", "", 9},
@@ -294,7 +299,27 @@ func TestMeasureText(t *testing.T) {
 	}
 }
 
+// A parameter with more decimals than trec_eval prints is still another
+// measure.
+func TestManyDecimals(t *testing.T) {
+	for text, want := range map[string]string{
+		"Rprec_mult.0.2": "Rprec_mult_0.20", "Rprec_mult.0.125": "Rprec_mult_0.125", "Rprec_mult.1e-3": "Rprec_mult_0.001",
+		"Rprec_mult.2": "Rprec_mult_2.00", "Rprec_mult.0.124": "Rprec_mult_0.124",
+	} {
+		m, err := ParseMeasure(text)
+		if err != nil || m.String() != want {
+			t.Errorf("%s: want %s, got %v, %v", text, want, m, err)
+		}
+		if again, err := ParseMeasure(want); err != nil || again != m {
+			t.Errorf("%s reads as %v, %v", want, again, err)
+		}
+	}
+}
+
 func FuzzParseMeasure(f *testing.F) {
+	for _, text := range []string{"Rprec_mult.0.125", "nDCG(dcg='exp-log2',gains={1:2000})", "utility.1,-1,0,0", "G.1=3,2=9", "IPrec@0.125"} {
+		f.Add(text)
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		several, err := ParseMeasures(text)
 		var e *MeasureError

@@ -28,7 +28,8 @@ func (e *MeasureError) Error() string {
 	return s
 }
 
-// maxParameter bounds cutoffs and grades, so that they fit an int32.
+// maxParameter bounds cutoffs and grades, so that they fit an int32, and gains
+// and coefficients, so that no sum overflows.
 const maxParameter = 1_000_000_000
 
 // ParseMeasure reads one measure, in ir_measures' grammar,
@@ -399,8 +400,8 @@ func (p *parser) parameter(f *family, m *Measure, key string, at int) {
 		m.x = x
 	case key == "beta" && has(takesBeta):
 		x, ok := parseReal(text)
-		if !ok || x < 0 {
-			p.fail(value, "", "beta must be a number from 0, got %q", text)
+		if !ok || x < 0 || x > maxParameter {
+			p.fail(value, "", "beta must be a number from 0 to %d, got %q", maxParameter, text)
 		}
 		m.x = x + 0
 	case key == "rel":
@@ -477,8 +478,8 @@ func (p *parser) gain(list map[int32]float64, key, value string, at, atGain int)
 		return false
 	}
 	x, ok := parseReal(value)
-	if !ok {
-		p.fail(atGain, "", "the gain of grade %d must be a number, got %q", grade, value)
+	if !ok || math.Abs(x) > maxParameter {
+		p.fail(atGain, "", "the gain of grade %d must be a number from -%d to %d, got %q", grade, maxParameter, maxParameter, value)
 		return false
 	}
 	if _, twice := list[grade]; twice {
@@ -746,6 +747,9 @@ func trecMeasures(root, params string, at int, p *parser) ([]Measure, bool) {
 				return nil, false
 			case form == trecReals && (x < 0 || x > maxParameter):
 				p.fail(offset, "", "%s takes numbers from 0 to %d, got %q", root, maxParameter, part)
+				return nil, false
+			case math.Abs(x) > maxParameter:
+				p.fail(offset, "", "%s takes numbers from -%d to %d, got %q", root, maxParameter, maxParameter, part)
 				return nil, false
 			default:
 				m.x = x + 0

@@ -73,8 +73,8 @@ func (v *view) above(s *segment, relevant, marked int, f func(n int) float64) (f
 		}
 		return float64(float64(relevant)*sum) / float64(marked+1), nil
 	}
-	if int(s.seen)*(marked+1) > v.maxWork {
-		return 0, errWork
+	if err := v.spend(int(s.seen), marked+1); err != nil {
+		return 0, err
 	}
 	sum := 0.0
 	d := draw(int(s.size)-1, marked)
@@ -87,6 +87,20 @@ func (v *view) above(s *segment, relevant, marked int, f func(n int) float64) (f
 		}
 	}
 	return float64(float64(relevant)*sum) / float64(s.size), nil
+}
+
+// spend counts steps of an exact mean, whose number is the product of factors,
+// and fails where they become too many.
+func (v *view) spend(factors ...int) error {
+	steps := 1.0 // a float cannot wrap
+	for _, n := range factors {
+		steps *= float64(n)
+	}
+	v.work += steps
+	if v.work > float64(v.maxWork) {
+		return errWork
+	}
+	return nil
 }
 
 var errWork = fmt.Errorf("the exact mean over the orders of equal scores takes more than %d steps", maxWork)
@@ -194,12 +208,10 @@ func (s *segment) grades(buf []int32) []int32 {
 func linear(value func(*view, *Measure) float64) expectation {
 	return func(v *view, m *Measure) (float64, error) {
 		l := v.list(m)
-		work := 0
 		for _, b := range l.blocks {
-			work += int(b.size) * (len(l.places) + int(b.size))
-		}
-		if work > v.maxWork {
-			return 0, errWork
+			if err := v.spend(int(b.size), len(l.places)+int(b.size)); err != nil {
+				return 0, err
+			}
 		}
 		still := func(int, []int32) {}
 		base := v.with(m, value, still)

@@ -16,7 +16,8 @@ type view struct {
 	v9        bool // levels of recall round as in trec_eval 9
 	documents int  // in the collection
 
-	maxWork, maxOrders int // of an exact mean over orders
+	maxWork, maxOrders int     // of an exact mean over orders
+	work               float64 // what of it the measure has taken
 
 	judged   list // l without documents that have no grade or a negative one
 	hasJudge bool
@@ -142,14 +143,6 @@ func (g *gains) of(grade int32) float64 {
 		x = exp2(x) - 1
 	}
 	return x
-}
-
-// exp2 is 2^x, exact where x is a whole number.
-func exp2(x float64) float64 {
-	if n := math.Trunc(x); n == x && math.Abs(n) < 1<<20 {
-		return math.Ldexp(1, int(n))
-	}
-	return math.Exp2(x)
 }
 
 // curve is the cumulated gain of a ranking and of the ideal one.
@@ -278,11 +271,21 @@ func (m *Measure) check(q *judgedQuery) error {
 	switch {
 	case m.family == familyERR && top > errTop:
 		return fmt.Errorf("it takes grades up to %d, and a document has the grade %d", errTop, top)
-	case m.flags&flagExp != 0 && math.IsInf(gainsFor(m).of(top), 0):
-		return fmt.Errorf("2^%d is beyond the range of a 64-bit float", top)
+	case m.flags&flagExp != 0:
+		g := gainsFor(m)
+		largest := float64(top)
+		for _, x := range g.list {
+			largest = max(largest, x)
+		}
+		if largest > expTop {
+			return fmt.Errorf("a grade or gain of %v has the gain 2^%v, and sums of such gains are beyond the range of a 64-bit float; %d is the most that is taken", largest, largest, expTop)
+		}
 	}
 	return nil
 }
+
+// expTop is the largest exponent of a gain: 2^23 such gains can be summed.
+const expTop = 1000
 
 var familyERR int8 // set with families
 
@@ -319,6 +322,7 @@ func (v *view) measure(m *Measure) (float64, error) {
 	case len(v.l.blocks) == 0:
 		return f.value(v, m), nil
 	}
+	v.work = 0
 	return f.expect(v, m)
 }
 
