@@ -18,7 +18,7 @@ import (
 // Component is the metric "ir".
 var Component = sdk.NewMetric(sdk.Info{
 	Name:     "ir",
-	Revision: 2,
+	Revision: 3,
 	Doc:      "The measures of trec_eval and ir_measures, with their definitions and a choice of rules for equal scores, spelled as ir_measures spells them.",
 }, open)
 
