@@ -34,6 +34,22 @@ type DocID string
 // relevant as well.
 type Judgments map[DocID]int
 
+// Check reports the first document, by id, whose grade is beyond ±1,000,000,000:
+// no file may hold such a grade, and no measure takes it.
+func (j Judgments) Check() error {
+	var docs []DocID
+	for doc, grade := range j {
+		if grade > maxParameter || grade < -maxParameter {
+			docs = append(docs, doc)
+		}
+	}
+	if len(docs) == 0 {
+		return nil
+	}
+	doc := slices.Min(docs)
+	return fmt.Errorf("document %q has the grade %d, which is beyond ±%d", doc, j[doc], maxParameter)
+}
+
 // Qrels are the judgments of a set of queries.
 type Qrels map[QueryID]Judgments
 

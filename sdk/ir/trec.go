@@ -912,12 +912,16 @@ func writeMetadata(w *bufio.Writer, text string) error {
 }
 
 // WriteQrels writes judgments as a TREC qrels file, queries and documents in
-// byte order. Ids must not be empty or hold white space or NUL.
+// byte order. Ids must not be empty or hold white space or NUL, judgments must
+// pass [Judgments.Check].
 func WriteQrels(w io.Writer, qrels Qrels) error {
 	bw := bufio.NewWriter(w)
 	for _, id := range qrels.Queries() {
 		if err := checkQueryID(id); err != nil {
 			return err
+		}
+		if err := qrels[id].Check(); err != nil {
+			return fmt.Errorf("query %q: %w", id, err)
 		}
 		docs := make([]DocID, 0, len(qrels[id]))
 		for d := range qrels[id] {

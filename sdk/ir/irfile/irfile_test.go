@@ -351,6 +351,39 @@ func TestSave(t *testing.T) {
 	}
 }
 
+// What no reader would take, or take for something else, is not written.
+func TestSaveRefuses(t *testing.T) {
+	exts := []string{".qrels", ".tsv", ".jsonl", ".json", ".parquet"}
+	for name, c := range map[string]struct {
+		save func(path string) error
+		exts []string
+		want string
+	}{
+		"a grade beyond 32 bits": {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"a": 1, "d": 1<<32 + 1}}) }, exts, `query "q": document "d" has the grade 4294967297, which is beyond ±1000000000`},
+		"a large grade":          {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"d": 1, "b": -1_000_000_001}}) }, exts, `query "q": document "b" has the grade -1000000001, which is beyond ±1000000000`},
+	} {
+		for _, ext := range c.exts {
+			path := filepath.Join(t.TempDir(), "file"+ext)
+			if err := c.save(path); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s, %s: want an error with %q, got %v", name, ext, c.want, err)
+			}
+			if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s, %s: a file was written", name, ext)
+			}
+		}
+	}
+	largest := ir.Qrels{"q": {"d": 1_000_000_000, "e": -1_000_000_000}}
+	for _, ext := range exts {
+		path := filepath.Join(t.TempDir(), "file"+ext)
+		if err := SaveQrels(path, largest); err != nil {
+			t.Fatal(err)
+		}
+		if got, _, err := LoadQrels(path); err != nil || !cmp.Equal(largest, got) {
+			t.Errorf("%s: got %v, %v", ext, got, err)
+		}
+	}
+}
+
 // The standard input, read in pieces and again, from memory or from a file.
 func TestSpool(t *testing.T) {
 	want := strings.Repeat("0123456789", 1000)

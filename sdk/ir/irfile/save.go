@@ -46,7 +46,8 @@ func SaveRun(path string, run ir.Run, t ir.Ties) error {
 }
 
 // SaveQrels writes judgments to a file whose name says how, as in [SaveRun].
-// Queries and documents are in byte order.
+// Queries and documents are in byte order, judgments must pass
+// [ir.Judgments.Check].
 func SaveQrels(path string, qrels ir.Qrels) error {
 	return save(path, func(w io.Writer, ext string) error {
 		if ext != ".tsv" && ext != ".jsonl" && ext != ".json" && ext != ".parquet" {
@@ -54,6 +55,9 @@ func SaveQrels(path string, qrels ir.Qrels) error {
 		}
 		var rows []row
 		for _, id := range qrels.Queries() {
+			if err := qrels[id].Check(); err != nil {
+				return fmt.Errorf("query %q: %w", id, err)
+			}
 			from := len(rows)
 			for doc, grade := range qrels[id] {
 				rows = append(rows, row{query: string(id), doc: string(doc), grade: grade})
