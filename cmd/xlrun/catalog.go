@@ -245,15 +245,11 @@ func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) 
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	x, err := runner.ReadRun(path)
+	x, err := runner.ReadRun(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	f := &study.RunFile{Digest: x.Digest}
-	for _, id := range x.Run.Queries() {
-		f.Queries = append(f.Queries, string(id))
-		f.Deepest = max(f.Deepest, len(x.Run.Rankings[id]))
-	}
+	f := &study.RunFile{Digest: x.Digest, Queries: x.Queries, Deepest: x.Deepest}
 	if c.store != nil {
 		b, err := json.Marshal(f)
 		if err != nil {

@@ -32,19 +32,19 @@ func idSet[T any](r *run, what string, o output, keys func(output) ([]T, error),
 	})
 }
 
-// runFile reads the file of a run, kept for the other pools that it is
+// runFile looks at the file of a run, kept for the other pools that it is
 // restricted to.
-func (r *run) runFile(src study.SourceDigest) (*ExistingRun, error) {
+func (r *run) runFile(ctx context.Context, src study.SourceDigest) (*ExistingRun, error) {
 	return cacheGet(r.cache, "run file "+string(src.Digest), func() (*ExistingRun, int64, error) {
-		x, err := ReadRun(src.Path)
+		x, err := ReadRun(ctx, src.Path)
 		if err != nil {
 			return nil, 0, inputError{err}
 		}
 		if x.Digest != src.Digest {
 			return nil, 0, inputError{fmt.Errorf("%s has changed since the plan was made; run again", src.Path)}
 		}
-		n := 0
-		for _, l := range x.Run.Rankings {
+		n := len(x.Queries)
+		for _, l := range x.whole {
 			n += len(l)
 		}
 		return x, int64(n) * 64, nil
@@ -65,7 +65,7 @@ func few(ids []string) string {
 // scores stand in the order of the file's ranks; at the depth they are cut off
 // in trec_eval's order, as its -M does.
 func importRun(ctx context.Context, j *job) (*result, error) {
-	x, err := untilDone(ctx, func() (*ExistingRun, error) { return j.r.runFile(j.step.Sources[0]) })
+	x, err := untilDone(ctx, func() (*ExistingRun, error) { return j.r.runFile(ctx, j.step.Sources[0]) })
 	if err != nil {
 		return nil, err
 	}
@@ -85,115 +85,188 @@ func importRun(ctx context.Context, j *job) (*result, error) {
 	if err != nil {
 		return nil, err
 	}
-	candidates := make(map[ir.DocID]struct{}, len(p.DocumentIDs))
-	for _, id := range p.DocumentIDs {
-		candidates[ir.DocID(id)] = struct{}{}
+	im := newImporting(p, queries, documents, j.step.Depth)
+	_, err = untilDone(ctx, func() (struct{}, error) {
+		return struct{}{}, x.Each(ctx, func(id string, r ir.Ranking) error {
+			if im.take(id, r) {
+				j.report(int64(im.taken), int64(len(p.QueryIDs)))
+			}
+			return ctx.Err()
+		})
+	})
+	if err != nil {
+		return nil, err
 	}
+	res := &result{outputs: map[string]output{}}
+	res.meta.Tag = x.Tag
+	ranking, err := im.result(x, &res.meta.Notes)
+	if err != nil {
+		return nil, err
+	}
+	return j.ranked(res, ranking)
+}
+
+// importing restricts the rankings of a run to a pool, one after the other.
+type importing struct {
+	pool               *poolFile
+	queries, documents map[string]struct{} // of the collection
+	depth              int
+
+	at         map[string]int      // queries of the pool
+	candidates map[ir.DocID]string // with the ids that the pool has: those of a file are not kept
+	found      [][]results.Ranked  // by query of the pool; nil: not in the run
+	taken      int
+
+	outside, beyond int
+	unknown         map[ir.DocID]struct{}
+	firstUnknown    ir.DocID // in the order of the pool
+	firstAt         int
+	odd             oddities
+}
+
+func newImporting(p *poolFile, queries, documents map[string]struct{}, depth int) *importing {
+	im := &importing{
+		pool: p, queries: queries, documents: documents, depth: depth,
+		at: make(map[string]int, len(p.QueryIDs)), candidates: make(map[ir.DocID]string, len(p.DocumentIDs)),
+		found: make([][]results.Ranked, len(p.QueryIDs)), unknown: map[ir.DocID]struct{}{},
+	}
+	for i, id := range p.QueryIDs {
+		im.at[id] = i
+	}
+	for _, id := range p.DocumentIDs {
+		im.candidates[ir.DocID(id)] = id
+	}
+	return im
+}
+
+// take takes a ranking, in any order of queries, and keeps nothing of it but
+// its numbers. It is false for one that the pool does not ask for.
+func (im *importing) take(id string, all ir.Ranking) bool {
+	i, ok := im.at[id]
+	if !ok {
+		return false
+	}
+	im.taken++
+	type hit struct {
+		ir.Hit
+		id    string
+		place int // in the file
+	}
+	found := make([]hit, 0, min(len(all), len(im.candidates)))
+	for k, h := range all {
+		if id, ok := im.candidates[h.Doc]; ok {
+			found = append(found, hit{h, id, k})
+			continue
+		}
+		im.outside++
+		if _, ok := im.documents[string(h.Doc)]; ok {
+			continue
+		}
+		if len(im.unknown) == 0 || i < im.firstAt {
+			im.firstUnknown, im.firstAt = ir.DocID(strings.Clone(string(h.Doc))), i
+		}
+		if _, ok := im.unknown[h.Doc]; !ok {
+			im.unknown[ir.DocID(strings.Clone(string(h.Doc)))] = struct{}{}
+		}
+	}
+	im.odd.look(im.pool.QueryIDs[i], im.judgments(i), all)
+	slices.SortFunc(found, func(a, b hit) int {
+		return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(b.Doc, a.Doc))
+	})
+	if n := len(found) - im.depth; n > 0 {
+		im.beyond += n
+		found = found[:im.depth]
+	}
+	ranked := !slices.ContainsFunc(found, func(h hit) bool { return h.Rank <= 0 })
+	slices.SortFunc(found, func(a, b hit) int {
+		byRank := 0
+		if ranked {
+			byRank = cmp.Compare(a.Rank, b.Rank)
+		}
+		return cmp.Or(cmp.Compare(b.Score, a.Score), byRank, cmp.Compare(a.place, b.place))
+	})
+	im.found[i] = make([]results.Ranked, len(found))
+	for k, h := range found {
+		im.found[i][k] = results.Ranked{QueryID: im.pool.QueryIDs[i], DocumentID: h.id, Rank: int32(k + 1), Score: h.Score}
+	}
+	return true
+}
+
+// judgments returns those of the i-th query of the pool.
+func (im *importing) judgments(i int) ir.Judgments {
+	judged := ir.Judgments{}
+	for _, g := range im.pool.Qrels[i] {
+		if k, ok := slices.BinarySearch(im.pool.DocumentRows, int32(g[0])); ok {
+			judged[ir.DocID(im.pool.DocumentIDs[k])] = g[1]
+		}
+	}
+	return judged
+}
+
+// result puts the rankings in the order of the pool, and notes what was left
+// out of x, and what is odd about it.
+func (im *importing) result(x *ExistingRun, notes *[]note) ([]results.Ranked, error) {
+	p := im.pool
 	var (
 		ranking                   []results.Ranked
 		missing, strangers, short []string
-		outside, beyond, lost     int
-		unknownDocs               = map[ir.DocID]struct{}{}
-		firstUnknown              ir.DocID
-		asked                     = make(map[ir.QueryID]struct{}, len(p.QueryIDs))
+		lost, others              int
 	)
 	for i, id := range p.QueryIDs {
-		if err := ctx.Err(); err != nil {
-			return nil, err
-		}
-		asked[ir.QueryID(id)] = struct{}{}
-		all, ok := x.Run.Rankings[ir.QueryID(id)]
-		if !ok {
+		found := im.found[i]
+		if found == nil {
 			missing = append(missing, id)
 			continue
 		}
-		type hit struct {
-			ir.Hit
-			place int // in the file
-		}
-		found := make([]hit, 0, min(len(all), len(candidates)))
-		for k, h := range all {
-			if _, ok := candidates[h.Doc]; ok {
-				found = append(found, hit{h, k})
-				continue
-			}
-			outside++
-			if _, ok := documents[string(h.Doc)]; !ok {
-				if len(unknownDocs) == 0 {
-					firstUnknown = h.Doc
-				}
-				unknownDocs[h.Doc] = struct{}{}
-			}
-		}
-		slices.SortFunc(found, func(a, b hit) int {
-			return cmp.Or(cmp.Compare(b.Score, a.Score), cmp.Compare(b.Doc, a.Doc))
-		})
-		if n := len(found) - j.step.Depth; n > 0 {
-			beyond += n
-			found = found[:j.step.Depth]
-		}
-		ranked := !slices.ContainsFunc(found, func(h hit) bool { return h.Rank <= 0 })
-		slices.SortFunc(found, func(a, b hit) int {
-			byRank := 0
-			if ranked {
-				byRank = cmp.Compare(a.Rank, b.Rank)
-			}
-			return cmp.Or(cmp.Compare(b.Score, a.Score), byRank, cmp.Compare(a.place, b.place))
-		})
-		if len(found) < min(j.step.Depth, len(p.DocumentIDs)) {
+		if want := min(im.depth, len(p.DocumentIDs)); len(found) < want {
 			short = append(short, id)
-			lost += min(j.step.Depth, len(p.DocumentIDs)) - len(found)
+			lost += want - len(found)
 		}
-		for k, h := range found {
-			ranking = append(ranking, results.Ranked{QueryID: id, DocumentID: string(h.Doc), Rank: int32(k + 1), Score: h.Score})
-		}
-		j.report(int64(i+1), int64(len(p.QueryIDs)))
+		ranking = append(ranking, found...)
+		im.found[i] = nil
 	}
-	others := 0
-	for _, id := range x.Run.Queries() {
-		if _, ok := asked[id]; ok {
+	for _, id := range x.Queries {
+		if _, ok := im.at[id]; ok {
 			continue
 		}
-		if _, ok := queries[string(id)]; ok {
+		if _, ok := im.queries[id]; ok {
 			others++
 		} else {
-			strangers = append(strangers, string(id))
+			strangers = append(strangers, id)
 		}
 	}
 	switch {
 	case len(missing) == len(p.QueryIDs):
 		return nil, blame(pluginhost.FaultInput, "the run ranks for none of the %d queries of the task: its queries are %s, those of the task %s; the ids must be the same",
-			len(p.QueryIDs), few(texts(x.Run.Queries())), few(p.QueryIDs))
+			len(p.QueryIDs), few(x.Queries), few(p.QueryIDs))
 	case len(ranking) == 0:
 		what := "the run finds none of the candidates"
-		if len(unknownDocs) > 0 {
-			what += fmt.Sprintf(": it names document %s, the collection has ids such as %s; the ids must be the same", firstUnknown, few(p.DocumentIDs))
+		if len(im.unknown) > 0 {
+			what += fmt.Sprintf(": it names document %s, the collection has ids such as %s; the ids must be the same", im.firstUnknown, few(p.DocumentIDs))
 		} else {
 			what += fmt.Sprintf(", which are documents such as %s", few(p.DocumentIDs))
 		}
 		return nil, blame(pluginhost.FaultInput, "%s", what)
 	}
-	res := &result{outputs: map[string]output{}}
-	res.meta.Tag = x.Run.Tag
 	noted := func(what string, n int, text string) {
 		if n > 0 {
-			res.meta.Notes = append(res.meta.Notes, note{What: what, Count: n, Text: text})
+			*notes = append(*notes, note{What: what, Count: n, Text: text})
 		}
 	}
 	noted("queries that the run has no ranking for; they count as 0", len(missing), few(missing))
 	noted("queries for which the run names fewer candidates than the depth has room for; those it does not name count as not found", len(short), fmt.Sprintf("%s; %d places", few(short), lost))
-	noted("documents of the run that the collection does not have, left out", len(unknownDocs), string(firstUnknown)+" first")
-	noted("hits outside the pool, those on such documents among them, left out", outside, "")
-	noted("hits below the depth, left out", beyond, "")
+	noted("documents of the run that the collection does not have, left out", len(im.unknown), string(im.firstUnknown)+" first")
+	noted("hits outside the pool, those on such documents among them, left out", im.outside, "")
+	noted("hits below the depth, left out", im.beyond, "")
 	noted("rankings for queries that the collection does not have, left out", len(strangers), few(strangers))
 	noted("rankings for queries outside the pool, left out", others, "")
 	for _, f := range x.Found {
-		res.meta.Notes = append(res.meta.Notes, note{What: "in its file: " + findingName(f), Count: f.Count, Text: f.Text, Of: string(x.Digest)})
+		*notes = append(*notes, note{What: "in its file: " + findingName(f), Count: f.Count, Text: f.Text, Of: string(x.Digest)})
 	}
-	for _, f := range comparePool(x.Run, p, unknownDocs, documents) {
+	for _, f := range im.odd.found(x.Queries, p.QueryIDs, im.judgments, im.unknown, im.documents) {
 		noted(findingName(f), f.Count, f.Text)
 	}
-	return j.ranked(res, ranking)
+	return ranking, nil
 }
 
 // findingName says what a finding counts: "label-as-score (queries)".
@@ -206,43 +279,101 @@ func findingName(f ir.Finding) string {
 	return f.Kind
 }
 
-// comparePool returns what is odd about a run beside the judgments of a pool
-// and the ids of a collection, and is not counted otherwise.
-func comparePool(run ir.Run, p *poolFile, unknown map[ir.DocID]struct{}, documents map[string]struct{}) []ir.Finding {
-	qrels := make(ir.Qrels, len(p.QueryIDs))
-	for i, id := range p.QueryIDs {
-		judged := ir.Judgments{}
-		for _, g := range p.Qrels[i] {
-			if k, ok := slices.BinarySearch(p.DocumentRows, int32(g[0])); ok {
-				judged[ir.DocID(p.DocumentIDs[k])] = g[1]
-			}
-		}
-		qrels[ir.QueryID(id)] = judged
-	}
-	found := ir.CheckRun(qrels, run)
-	if len(unknown) > 0 {
-		// Which of them differ from known ones in spelling only?
-		var strange ir.Ranking
-		for d := range unknown {
-			strange = append(strange, ir.Hit{Doc: d})
-		}
-		found = append(found, ir.CheckCorpus(nil, ir.Run{Rankings: map[ir.QueryID]ir.Ranking{"": strange}}, func(yield func(ir.DocID) bool) {
-			for id := range documents {
-				if !yield(ir.DocID(id)) {
-					return
-				}
-			}
-		})...)
-	}
-	return slices.DeleteFunc(found, func(f ir.Finding) bool {
-		return f.Kind != "label-as-score" && f.Kind != "similar-id" && f.Kind != "identical-id"
-	})
+// oddities is what is odd about rankings beside the judgments of their queries
+// and is not counted otherwise, gathered query by query.
+type oddities struct {
+	labels  map[ir.QueryID]ir.Ranking // whose scores are the grades: of each as much as tells so
+	similar int                       // ids that differ from judged ones in spelling only
+	first   ir.QueryID                // with one
+	text    string
 }
 
-func texts[T ~string](ids []T) []string {
-	out := make([]string, len(ids))
-	for i, id := range ids {
-		out[i] = string(id)
+// look looks at the ranking of a query.
+func (o *oddities) look(query string, judged ir.Judgments, all ir.Ranking) {
+	id, labels, known := ir.QueryID(query), true, false
+	var relevant *ir.Hit
+	for i := range all {
+		grade, ok := judged[all[i].Doc]
+		known = known || ok
+		labels = labels && all[i].Score == float64(grade)
+		if grade > 0 {
+			relevant = &all[i]
+		}
+	}
+	switch {
+	case labels && relevant != nil:
+		if o.labels == nil {
+			o.labels = map[ir.QueryID]ir.Ranking{}
+		}
+		tell := ir.Ranking{*relevant}
+		if len(all) > 1 { // one hit alone may be chance
+			other := &all[0]
+			if other == relevant {
+				other = &all[1]
+			}
+			tell = append(tell, *other)
+		}
+		for i := range tell {
+			tell[i].Doc = ir.DocID(strings.Clone(string(tell[i].Doc)))
+		}
+		o.labels[id] = tell
+	case !known && len(all) > 0:
+		for _, f := range ir.CheckRun(ir.Qrels{id: judged}, ir.Run{Rankings: map[ir.QueryID]ir.Ranking{id: all}}) {
+			if f.Kind != "similar-id" {
+				continue
+			}
+			if o.similar == 0 || id < o.first {
+				o.first, o.text = id, f.Text
+			}
+			o.similar += f.Count
+		}
+	}
+}
+
+// found returns the findings: queries are those of the run, the i-th of asked
+// has the judgments judged(i).
+func (o *oddities) found(queries, asked []string, judged func(i int) ir.Judgments, unknown map[ir.DocID]struct{}, documents map[string]struct{}) []ir.Finding {
+	qrels := make(ir.Qrels, len(asked))
+	for i, id := range asked {
+		qrels[ir.QueryID(id)] = judged(i)
+	}
+	run := ir.Run{Rankings: make(map[ir.QueryID]ir.Ranking, len(queries))}
+	for _, id := range queries {
+		run.Rankings[ir.QueryID(id)] = o.labels[ir.QueryID(id)]
+	}
+	var out []ir.Finding
+	similar := ir.Finding{Kind: "similar-id", Count: o.similar, Text: o.text}
+	for _, f := range ir.CheckRun(qrels, run) {
+		switch f.Kind {
+		case "label-as-score":
+			out = append(out, f)
+		case "similar-id": // of queries
+			if similar.Count += f.Count; similar.Text == "" {
+				similar.Text = f.Text
+			}
+		}
+	}
+	if similar.Count > 0 {
+		out = append(out, similar)
+	}
+	if len(unknown) == 0 {
+		return out
+	}
+	// Which of them differ from known ones in spelling only?
+	var strange ir.Ranking
+	for d := range unknown {
+		strange = append(strange, ir.Hit{Doc: d})
+	}
+	for _, f := range ir.CheckCorpus(nil, ir.Run{Rankings: map[ir.QueryID]ir.Ranking{"": strange}}, func(yield func(ir.DocID) bool) {
+		for id := range documents {
+			if !yield(ir.DocID(id)) {
+				return
+			}
+		}
+	}) {
+		if f.Kind == "similar-id" {
+			out = append(out, f)
+		}
 	}
 	return out
 }

@@ -486,12 +486,12 @@ func TestHeader(t *testing.T) {
 				t.Errorf("%q is no comment", l)
 			}
 		}
-		run, err := ReadRun(f)
+		run, err := ReadRun(t.Context(), f)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !strings.Contains(head, "# tag: \""+run.Run.Tag+"\"\n") {
-			t.Errorf("the rows have the tag %s, the header\n%s", run.Run.Tag, head)
+		if !strings.Contains(head, "# tag: \""+run.Tag+"\"\n") {
+			t.Errorf("the rows have the tag %s, the header\n%s", run.Tag, head)
 		}
 		// What stands after the header is the run as the step has it.
 		plain, err := ir.ReadRun(strings.NewReader(rest), f)
