@@ -50,7 +50,9 @@ type QueryResult struct {
 	Texts []string
 	// Tied reports hits with equal scores, as 32-bit floats, among those that
 	// count. Dependent tells for each measure whether its value depends on the
-	// tie mode; nil where none does.
+	// tie mode; nil where none does. Ranks that came along and contradict the
+	// scores are no rule for ties: then [Rank] does not count, unless it is in
+	// force.
 	Tied      bool
 	Dependent []bool
 	// Others has, with [Evaluator.Others], the values under each tie mode, by

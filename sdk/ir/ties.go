@@ -16,15 +16,24 @@ type ties struct {
 	close  bool // some of them not as 64-bit floats
 	mixed  bool // documents of equal scores differ to measures
 	ranked bool // ranks came with the documents and say something else
+	// contrary tells that they do so of scores that are not equal: then they
+	// are no rule for ties, and the mode Rank counts only where it is in force.
+	contrary bool
 }
 
 // ties looks at hits by descending score, in the order of e's mode or, for
 // Rank, of Trec10.
 func (e *Evaluator) ties(hits []entry) (t ties) {
 	given := len(hits) > 0 && hits[0].rank != 0
-	cut := false // the depth and a smaller score are behind
+	cut := false                                               // the depth and a smaller score are behind
+	above, worst := int32(math.MinInt32), int32(math.MinInt32) // the largest rank of better scores, and of these too
 	for i := 1; i < len(hits); i++ {
 		a, b := &hits[i-1], &hits[i]
+		worst = max(worst, a.rank)
+		if float32(a.score) != float32(b.score) {
+			above = worst
+		}
+		t.contrary = t.contrary || b.rank <= above
 		given = given || b.rank != 0
 		t.ranked = t.ranked || a.rank >= b.rank
 		switch {
@@ -39,7 +48,7 @@ func (e *Evaluator) ties(hits []entry) (t ties) {
 			cut = e.Depth > 0 && i >= e.Depth
 		}
 	}
-	t.ranked = t.ranked && given
+	t.ranked, t.contrary = t.ranked && given, t.contrary && given
 	return t
 }
 
@@ -48,8 +57,9 @@ func (e *Evaluator) ties(hits []entry) (t ties) {
 // orders would take long, a measure counts as dependent.
 func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *QueryResult, t ties) {
 	for mode := range Ties(len(tiesNames)) {
+		counts := mode != Rank || !t.contrary
 		switch {
-		case mode == e.Ties, mode == Rank && !t.ranked, mode == Expected && !t.mixed:
+		case mode == e.Ties, mode == Rank && !t.ranked, mode == Expected && !t.mixed, !counts && !e.Others:
 			continue
 		case (mode == Trec9 || mode == Trec10) && e.Ties <= Trec9 && !t.close:
 			continue
@@ -95,7 +105,7 @@ func (e *Evaluator) compare(q *judgedQuery, hits []entry, s *scratch, res *Query
 			if values != nil {
 				values[i] = x
 			}
-			if err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i] {
+			if counts && (err != nil || math.Abs(x-res.Values[i]) > 1e-12*max(1, math.Abs(x)) || texts != nil && texts[i] != res.Texts[i]) {
 				if res.Dependent == nil {
 					res.Dependent = make([]bool, len(e.Measures))
 				}
