@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -250,6 +251,14 @@ func TestLoadRefuses(t *testing.T) {
 		"empty query twice":  {[]byte(`{"q": {}, "q": {"e": 2}}`), `"q" occurs twice`},
 		"split twice":        {[]byte(`{"a": {"test": {"q": {"d": 1}}, "test": {"r": {"d": 1}}}}`), `"test" occurs twice`},
 		"column twice":       {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "score": 2}`), `two columns like "score"`},
+		"column twice, null": {[]byte(`{"query_id": "q", "doc_id": "d", "score": null, "score": 2}`), `two columns like "score"`},
+		"among others":       {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "score": 2, "extra": true}`), `two columns like "score"`},
+		"spelled otherwise":  {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "s\u0063ore": 2}`), `two columns like "score"`},
+		"by two names":       {[]byte(`{"query_id": "q", "doc_id": "d", "extra": {}, "score": 1, "rel": 2}`), `two columns like "rel"`},
+		"more behind":        {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "extra": {}} {}`), "line 1 is no JSON object"},
+		"row of JSON":        {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1}` + "\n[1]"), "line 2 is no JSON object"},
+		"half a pair":        {[]byte(`{"query_id": "q", "doc_id": "d\ud800\u0041", "score": 1}`), `line 1, "doc_id": "d\ud800\u0041" holds half of a surrogate pair`},
+		"half a pair in ids": {[]byte(`{"q": {"\udc00": 1}}`), `byte 15: "\udc00" holds half of a surrogate pair`},
 		"JSONL underscore":   {[]byte(`{"query_id": "q", "doc_id": "d", "score": "1_000"}`), `:1: the score must be a number, got "1_000"`},
 		"JSONL hexadecimal":  {[]byte(`{"query_id": "q", "doc_id": "d", "score": "0x1p3"}`), `:1: the score must be a number, got "0x1p3"`},
 		"TSV underscore":     {[]byte("query-id\tcorpus-id\tscore\nq\td\t1_000\n"), `:2: the score must be a number, got "1_000"`},
@@ -361,6 +370,10 @@ func TestSaveRefuses(t *testing.T) {
 	}{
 		"a grade beyond 32 bits": {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"a": 1, "d": 1<<32 + 1}}) }, exts, `query "q": document "d" has the grade 4294967297, which is beyond ±1000000000`},
 		"a large grade":          {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"d": 1, "b": -1_000_000_001}}) }, exts, `query "q": document "b" has the grade -1000000001, which is beyond ±1000000000`},
+		"a document that is not UTF-8": {func(path string) error {
+			return SaveRun(path, ir.Run{Tag: "t", Rankings: map[ir.QueryID]ir.Ranking{"q": {{Doc: "a\xff", Score: 2}, {Doc: "a\xfe", Score: 1}}}}, ir.Trec10)
+		}, []string{".jsonl", ".json", ".parquet"}, `document id "a\xff" is not UTF-8`},
+		"a query that is not UTF-8": {func(path string) error { return SaveQrels(path, ir.Qrels{"q\xff": {"d": 1}}) }, []string{".jsonl", ".json", ".parquet"}, `query id "q\xff" is not UTF-8`},
 	} {
 		for _, ext := range c.exts {
 			path := filepath.Join(t.TempDir(), "file"+ext)
@@ -409,6 +422,64 @@ func TestSpool(t *testing.T) {
 		if (s.file != nil) != (limit < len(want)) {
 			t.Errorf("%d bytes in memory: a file or none", limit)
 		}
+	}
+}
+
+// Ids that are not UTF-8 are counted and stay apart in every format.
+func TestNotUTF8(t *testing.T) {
+	type hit struct {
+		Query string  `parquet:"qid"`
+		Doc   string  `parquet:"docid"`
+		Score float64 `parquet:"score"`
+	}
+	want := map[ir.QueryID]ir.Ranking{"q\xfd": {{Doc: "é\xff", Score: 2}, {Doc: "é\xfe", Score: 1}}, "q\ufffd": {{Doc: "x", Score: 1}}}
+	for name, data := range map[string][]byte{
+		"TREC":    []byte("q\xfd Q0 é\xff 0 2 t\nq\xfd Q0 é\xfe 0 1 t\nq\ufffd Q0 x 0 1 t\n"),
+		"TSV":     []byte("qid\tdocid\tscore\nq\xfd\té\xff\t2\nq\xfd\té\xfe\t1\nq\ufffd\tx\t1\n"),
+		"JSONL":   []byte(`{"qid":"q` + "\xfd" + `","docid":"é` + "\xff" + `","score":2,"text":"` + "\xff" + `"}` + "\n" + `{"qid":"q` + "\xfd" + `","docid":"\u00e9` + "\xfe" + `","score":1}` + "\n" + `{"qid":"q\ufffd","docid":"x","score":1,"text":"` + "\xff" + `"}` + "\n"),
+		"JSON":    []byte(`{"q` + "\xfd" + `": {"é` + "\xff" + `": 2, "\u00e9` + "\xfe" + `" : 1}, "q\ufffd": {"x": 1}}`),
+		"Parquet": parquetOf(t, hit{"q\xfd", "é\xff", 2}, hit{"q\xfd", "é\xfe", 1}, hit{"q\ufffd", "x", 1}),
+	} {
+		run, findings, err := LoadRun(put(t, "file", data))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if diff := cmp.Diff(want, run.Rankings, cmpopts.IgnoreFields(ir.Hit{}, "Rank")); diff != "" {
+			t.Errorf("%s: (-want +got)\n%s", name, diff)
+		}
+		var found *ir.Finding
+		for i := range findings {
+			if findings[i].Kind == "invalid-utf8" {
+				found = &findings[i]
+			}
+		}
+		if found == nil || found.Count != 2 {
+			t.Errorf("%s: want two lines that are not UTF-8, got %v", name, findings)
+		}
+	}
+}
+
+// Predictions are read in pieces; what an id says is in the file however large.
+func TestLongPredictions(t *testing.T) {
+	var b strings.Builder
+	want := ir.Ranking{}
+	b.WriteString(`{"q": {`)
+	for i := range 5000 {
+		if i > 0 {
+			b.WriteString(",\n ")
+		}
+		doc := fmt.Sprintf("%d\xff%s", i, strings.Repeat("\ufffd", i%7))
+		fmt.Fprintf(&b, `"%s": %d`, doc, -i)
+		want = append(want, ir.Hit{Doc: ir.DocID(doc), Score: float64(-i)})
+	}
+	b.WriteString("}}\n")
+	run, _, err := LoadRun(put(t, "file", []byte(b.String())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, run.Rankings["q"]); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 
@@ -524,9 +595,10 @@ func FuzzPlainObject(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		got := map[string]string{}
+		type field struct{ name, value string }
+		var got, want []field
 		plain, err := plainObject([]byte(s), func(name, value []byte) error {
-			got[string(name)] = string(value)
+			got = append(got, field{string(name), string(value)})
 			return nil
 		})
 		if err != nil {
@@ -535,13 +607,11 @@ func FuzzPlainObject(f *testing.F) {
 		if !plain {
 			return
 		}
-		var cells map[string]json.RawMessage
-		if err := json.Unmarshal([]byte(s), &cells); err != nil {
-			t.Fatalf("%q is no object: %v", s, err)
+		if !json.Valid([]byte(s)) {
+			t.Fatalf("%q is no object", s)
 		}
-		want := map[string]string{}
-		for name, value := range cells {
-			want[name] = string(value)
+		if err := anyObject([]byte(s), func(name, value []byte) error {
+			want = append(want, field{string(name), string(value)})
 			text, err := scalar(value)
 			var v any
 			dec := json.NewDecoder(bytes.NewReader(value))
@@ -549,9 +619,35 @@ func FuzzPlainObject(f *testing.F) {
 			if err := errors.Join(err, dec.Decode(&v)); err != nil || fmt.Sprint(v) != text {
 				t.Errorf("%s: want %v, got %q, %v", value, v, text, err)
 			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("(-encoding/json +got)\n%s", diff)
+		if !slices.Equal(want, got) {
+			t.Errorf("encoding/json has %q, got %q", want, got)
+		}
+	})
+}
+
+// Texts say what encoding/json makes of them where nothing is lost.
+func FuzzJSONText(f *testing.F) {
+	for _, s := range []string{`"a"`, `"\"\\\/\b\f\n\r\t"`, `"\u00e9\ud83d\ude00"`, `"\ud83d"`, `"\ud83d\n"`, `"\udc00\ud83d"`, "\"\xff\\n\"", `"\ufffd"`} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		var want string
+		if len(s) == 0 || s[0] != '"' || s[len(s)-1] != '"' || json.Unmarshal([]byte(s), &want) != nil {
+			return
+		}
+		got, err := jsonText([]byte(s))
+		if err != nil {
+			if !strings.ContainsRune(want, '\ufffd') {
+				t.Errorf("%s: %v", s, err)
+			}
+			return
+		}
+		if strings.ToValidUTF8(got, "") == got && got != want || string([]rune(got)) != want {
+			t.Errorf("%s: want %q, got %q", s, want, got)
 		}
 	})
 }
@@ -588,7 +684,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			return
 		}
-		saved := path + ".parquet"
+		saved := path + [...]string{".parquet", ".jsonl", ".json", ".tsv"}[len(data)%4]
 		if err := SaveRun(saved, run, ir.Trec10); err != nil {
 			return // ids that cannot be written
 		}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -155,6 +156,9 @@ type (
 func writeRows(w io.Writer, ext string, s shape, rows []row) error {
 	for _, r := range rows {
 		for i, id := range [...]string{r.query, r.doc} {
+			if ext != ".tsv" && !utf8.ValidString(id) {
+				return fmt.Errorf("%s id %q is not UTF-8, which JSON and Parquet ask for; write TREC or TSV", [...]string{"query", "document"}[i], id)
+			}
 			if id == "" || strings.ContainsAny(id, "\x00\n\x1f") || ext == ".tsv" && strings.ContainsAny(id, "\t\r") {
 				return fmt.Errorf("%s id %q: it is empty or holds a control character that cannot be read back", [...]string{"query", "document"}[i], id)
 			}

@@ -9,12 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math"
 	"os"
-	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
@@ -236,6 +235,7 @@ func jsonlRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 			return append(to, '\n'), nil
 		}
 		var row [numColumns]string
+		var taken [numColumns]bool
 		take := func(name, value []byte) error {
 			c, seen := names[string(name)]
 			if !seen {
@@ -250,9 +250,10 @@ func jsonlRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 			if c == numColumns {
 				return nil
 			}
-			if row[c] != "" {
+			if taken[c] {
 				return fmt.Errorf("line %d has two columns like %q", n, name)
 			}
+			taken[c] = true
 			var err error
 			if row[c], err = scalar(value); err != nil {
 				return fmt.Errorf("line %d, %q: %w", n, name, err)
@@ -262,15 +263,15 @@ func jsonlRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 		if plain, err := plainObject(line, take); err != nil {
 			return to, err
 		} else if !plain {
-			var cells map[string]json.RawMessage
-			if err := json.Unmarshal(line, &cells); err != nil {
+			if err := json.Unmarshal(line, &json.RawMessage{}); err != nil {
 				return to, fmt.Errorf("line %d is no JSON object: %w", n, err)
 			}
-			row = [numColumns]string{}
-			for _, name := range slices.Sorted(maps.Keys(cells)) {
-				if err := take([]byte(name), cells[name]); err != nil {
-					return to, err
-				}
+			if text := bytes.TrimLeft(line, " \t\r"); text[0] != '{' {
+				return to, fmt.Errorf("line %d is no JSON object: %s", n, text[:min(len(text), 40)])
+			}
+			row, taken = [numColumns]string{}, [numColumns]bool{}
+			if err := anyObject(line, take); err != nil {
+				return to, err
 			}
 		}
 		return w.row(to, row[queryColumn], row[docColumn], row[rankColumn], row[valueColumn])
@@ -350,22 +351,116 @@ func plainObject(b []byte, take func(name, value []byte) error) (bool, error) {
 	}
 }
 
+// anyObject calls take for the names and values of a JSON object that is valid,
+// in their order, a name that occurs twice twice.
+func anyObject(b []byte, take func(name, value []byte) error) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	if _, err := dec.Token(); err != nil { // the brace
+		return err
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+		text, _ := name.(string) // names are texts
+		if err := take([]byte(text), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // scalar returns a JSON text or number as text, "" for null.
 func scalar(b json.RawMessage) (string, error) {
 	switch {
 	case bytes.Equal(b, []byte("null")):
 		return "", nil
-	case b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b):
-		return string(b[1 : len(b)-1]), nil
 	case b[0] == '"':
-		var s string
-		err := json.Unmarshal(b, &s)
-		return s, err
+		return jsonText(b)
 	case b[0] == '-' || b[0] >= '0' && b[0] <= '9':
 		return string(b), nil
 	}
 	return "", fmt.Errorf("want a text or a number, got %s", b[:min(len(b), 40)])
 }
+
+// jsonText returns what a JSON text, which must be valid, says. Bytes that are
+// not UTF-8 stay, as in every other format; encoding/json would put U+FFFD in
+// their place and make one id of two. Half of a surrogate pair has no bytes and
+// is refused.
+func jsonText(quoted []byte) (string, error) {
+	rest := quoted[1 : len(quoted)-1]
+	if bytes.IndexByte(rest, '\\') < 0 {
+		return string(rest), nil
+	}
+	hex := func(b []byte) rune {
+		n, _ := strconv.ParseUint(string(b), 16, 16) // the text is valid
+		return rune(n)
+	}
+	text := make([]byte, 0, len(rest))
+	for {
+		i := bytes.IndexByte(rest, '\\')
+		if i < 0 {
+			return string(append(text, rest...)), nil
+		}
+		text = append(text, rest[:i]...)
+		escaped := rest[i+1]
+		rest = rest[i+2:]
+		switch escaped {
+		case 'b':
+			escaped = '\b'
+		case 'f':
+			escaped = '\f'
+		case 'n':
+			escaped = '\n'
+		case 'r':
+			escaped = '\r'
+		case 't':
+			escaped = '\t'
+		case 'u':
+			r := hex(rest[:4])
+			rest = rest[4:]
+			if utf16.IsSurrogate(r) {
+				if !bytes.HasPrefix(rest, []byte(`\u`)) {
+					return "", errSurrogate(quoted)
+				}
+				if r = utf16.DecodeRune(r, hex(rest[2:6])); r == utf8.RuneError {
+					return "", errSurrogate(quoted)
+				}
+				rest = rest[6:]
+			}
+			text = utf8.AppendRune(text, r)
+			continue
+		}
+		text = append(text, escaped)
+	}
+}
+
+func errSurrogate(quoted []byte) error {
+	return fmt.Errorf("%s holds half of a surrogate pair, which is no character; write the id as UTF-8", quoted[:min(len(quoted), 60)])
+}
+
+// recent keeps what was read from r from the offset keep on.
+type recent struct {
+	r    io.Reader
+	buf  []byte // begins at the offset at
+	at   int64
+	keep int64
+}
+
+func (r *recent) Read(p []byte) (int, error) {
+	n, err := r.r.Read(p)
+	r.buf = append(r.buf[:copy(r.buf, r.buf[r.keep-r.at:])], p[:n]...)
+	r.at = r.keep
+	return n, err
+}
+
+// to returns what lies between keep and an offset.
+func (r *recent) to(end int64) []byte { return r.buf[r.keep-r.at : end-r.at] }
 
 // predictionRows reads {query: {document: score}}, and MTEB's file, which has
 // that for one subset and one split: {subset: {split: {query: …}}}, beside
@@ -375,7 +470,8 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 	if bom, _ := br.Peek(3); bytes.Equal(bom, []byte("\ufeff")) {
 		br.Discard(3) //nolint:errcheck,gosec // they were peeked
 	}
-	dec := json.NewDecoder(br)
+	raw := &recent{r: br}
+	dec := json.NewDecoder(raw)
 	dec.UseNumber()
 	var path []string // of keys, without the current one
 	var block string  // subset and split whose queries are read
@@ -389,6 +485,7 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 	}
 	return func(to []byte) ([]byte, error) {
 		for {
+			raw.keep = dec.InputOffset()
 			t, err := dec.Token()
 			if done {
 				if err == nil {
@@ -431,6 +528,12 @@ func predictionRows(r io.Reader, w *lineWriter) func([]byte) ([]byte, error) {
 			case string:
 				if !haveKey {
 					key, haveKey = t, true
+					if strings.ContainsRune(t, utf8.RuneError) { // is it in the file?
+						token := raw.to(dec.InputOffset())
+						if key, err = jsonText(token[bytes.IndexByte(token, '"'):]); err != nil {
+							return to, fail(err)
+						}
+					}
 					if len(path) == 0 && key == "mteb_model_meta" {
 						var skipped json.RawMessage
 						if err := dec.Decode(&skipped); err != nil {
