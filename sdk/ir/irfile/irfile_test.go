@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -19,6 +20,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding/thrift"
+	description "github.com/parquet-go/parquet-go/format"
 
 	"github.com/xlrun/xlrun/sdk/ir"
 )
@@ -252,7 +255,7 @@ func TestLoadRefuses(t *testing.T) {
 		"split twice":        {[]byte(`{"a": {"test": {"q": {"d": 1}}, "test": {"r": {"d": 1}}}}`), `"test" occurs twice`},
 		"column twice":       {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "score": 2}`), `two columns like "score"`},
 		"column twice, null": {[]byte(`{"query_id": "q", "doc_id": "d", "score": null, "score": 2}`), `two columns like "score"`},
-		"among others":       {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "score": 2, "extra": true}`), `two columns like "score"`},
+		"among others":       {[]byte(`{"extra": true, "query_id": "q", "doc_id": "d", "score": 1, "score": 2}`), `two columns like "score"`},
 		"spelled otherwise":  {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "s\u0063ore": 2}`), `two columns like "score"`},
 		"by two names":       {[]byte(`{"query_id": "q", "doc_id": "d", "extra": {}, "score": 1, "rel": 2}`), `two columns like "rel"`},
 		"more behind":        {[]byte(`{"query_id": "q", "doc_id": "d", "score": 1, "extra": {}} {}`), "line 1 is no JSON object"},
@@ -480,6 +483,44 @@ func TestLongPredictions(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, run.Rankings["q"]); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
+// A Parquet file says how many rows it has; all of them must be there.
+func TestParquetRowsMissing(t *testing.T) {
+	type hit struct {
+		Query string  `parquet:"qid"`
+		Doc   string  `parquet:"docid"`
+		Score float64 `parquet:"score"`
+	}
+	whole := parquetOf(t, hit{"q", "a", 3}, hit{"q", "b", 2}, hit{"q", "c", 1})
+	head := len(whole) - 8 - int(binary.LittleEndian.Uint32(whole[len(whole)-8:]))
+	describe := func(change func(*description.FileMetaData)) []byte {
+		var about description.FileMetaData
+		if err := thrift.Unmarshal(new(thrift.CompactProtocol), whole[head:len(whole)-8], &about); err != nil {
+			t.Fatal(err)
+		}
+		change(&about)
+		b, err := thrift.Marshal(new(thrift.CompactProtocol), &about)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return append(binary.LittleEndian.AppendUint32(slices.Concat(whole[:head], b), uint32(len(b))), "PAR1"...)
+	}
+	if run, _, err := LoadRun(put(t, "file", describe(func(*description.FileMetaData) {}))); err != nil || len(run.Rankings["q"]) != 3 {
+		t.Errorf("unchanged: got %v, %v", run, err)
+	}
+	for name, c := range map[string]struct {
+		change func(*description.FileMetaData)
+		want   string
+	}{
+		"rows missing":    {func(m *description.FileMetaData) { m.NumRows = 4 }, "it should have 4 rows, and 3 can be read"},
+		"too many rows":   {func(m *description.FileMetaData) { m.NumRows = 2 }, "it should have 2 rows, and 3 can be read"},
+		"a group is gone": {func(m *description.FileMetaData) { m.RowGroups = nil }, "it should have 3 rows, and 0 can be read"},
+	} {
+		if _, _, err := LoadRun(put(t, "file", describe(c.change))); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: want an error with %q, got %v", name, c.want, err)
+		}
 	}
 }
 

@@ -648,6 +648,9 @@ func parquetRows(r io.ReadCloser, w *lineWriter) (next func([]byte) ([]byte, err
 		for len(out) == len(to) {
 			if rows == nil {
 				if len(groups) == 0 {
+					if done.rows != done.total {
+						return out, fmt.Errorf("damaged Parquet file: it should have %d rows, and %d can be read", done.total, done.rows)
+					}
 					return out, io.EOF
 				}
 				rows, groups = groups[0].Rows(), groups[1:]
