@@ -358,7 +358,7 @@ func (c *comparer) evaluate(ctx context.Context, qrels ir.Qrels, files []string)
 	judged := ir.MustMeasures("Judged@10")[0]
 	var more besides
 	for _, file := range files {
-		src, err := await(ctx, func() (ir.Source, error) { return irfile.Open(file) })
+		src, err := await(ctx, func() (ir.Source, error) { return irfile.OpenRun(file) })
 		if err != nil {
 			return in, more, err
 		}

@@ -361,7 +361,7 @@ func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles [
 	for i, file := range runFiles {
 		meter := e.ui.Meter(file)
 		res, err := await(ctx, func() (*ir.RunResult, error) {
-			src, err := irfile.Open(file)
+			src, err := irfile.OpenRun(file)
 			if err != nil {
 				return nil, err
 			}

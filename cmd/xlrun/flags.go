@@ -229,7 +229,7 @@ func looksLike(path string) string {
 	if info, err := os.Stat(path); path == "-" || err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
-	src, err := irfile.Open(path)
+	src, err := irfile.OpenRun(path)
 	if err != nil || src.Separator != 0 { // another format, whose names tell
 		return ""
 	}

@@ -56,7 +56,7 @@ func readRun(ctx context.Context, path string, whole int64) (*ExistingRun, error
 	if x.Digest, err = hashFile(path); err != nil {
 		return nil, err
 	}
-	if x.src, err = irfile.Open(path); err != nil {
+	if x.src, err = irfile.OpenRun(path); err != nil {
 		return nil, err
 	}
 	if x.src.Size <= whole {

@@ -16,16 +16,16 @@ import (
 	"unsafe"
 )
 
-// Source is a run that can be read as often as needed.
+// Source is a run, or judgments, that can be read as often as needed.
 type Source struct {
 	Name string // stands for the source in findings and errors
 	Size int64  // in bytes as Progress counts them; 0 where it is not known
 	// Separator is the byte between fields; 0 stands for TREC's white space
 	// and comments.
 	Separator byte
-	// Open starts at the beginning: lines of the six fields of a TREC run, not
-	// compressed. A reader that also has a method Consumed() int64 tells with
-	// it how many of Size bytes have been used up.
+	// Open starts at the beginning: lines of the six fields of a TREC run, or
+	// of the four of judgments, not compressed. A reader that also has a method
+	// Consumed() int64 tells with it how many of Size bytes have been used up.
 	Open func() (io.ReadCloser, error)
 	// Progress, where it is not nil, is told now and then how far reading is,
 	// from one goroutine. It starts again where a source is read twice.

@@ -41,24 +41,24 @@ func LoadQrels(path string) (ir.Qrels, []ir.Finding, error) {
 	return src.Qrels()
 }
 
-// LoadRun reads a run and says what is odd about it. See [Open] for the
-// formats and [ir.Source.Run] for findings and errors.
+// LoadRun reads a run and says what is odd about it. See [OpenRun] for
+// the formats and [ir.Source.Run] for findings and errors.
 func LoadRun(path string) (ir.Run, []ir.Finding, error) {
-	src, err := Open(path)
+	src, err := OpenRun(path)
 	if err != nil {
 		return ir.Run{}, nil, err
 	}
 	return src.Run()
 }
 
-// Open opens a run: TREC; TSV, JSONL or Parquet with a query, a document, a
+// OpenRun opens a run: TREC; TSV, JSONL or Parquet with a query, a document, a
 // score and perhaps a rank per row; or predictions, a JSON object of queries
 // with objects of documents and scores. "-" is the standard input. Where path
 // cannot be read twice, it is kept in memory, and in a temporary file beyond
 // 4 MiB. A run without a tag has the file's name for one.
-func Open(path string) (ir.Source, error) { return open(path, runShape) }
+func OpenRun(path string) (ir.Source, error) { return open(path, runShape) }
 
-// OpenQrels opens judgments: TREC, or a table as in [Open] with a grade in the
+// OpenQrels opens judgments: TREC, or a table as in [OpenRun] with a grade in the
 // place of the score.
 func OpenQrels(path string) (ir.Source, error) { return open(path, qrelsShape) }
 

@@ -558,7 +558,7 @@ func TestFileAsStandardInput(t *testing.T) {
 	stdin := os.Stdin
 	defer func() { os.Stdin = stdin }()
 	os.Stdin = f
-	src, err := Open("-")
+	src, err := OpenRun("-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -608,7 +608,7 @@ func TestStream(t *testing.T) {
 		paths = append(paths, path)
 	}
 	for _, path := range paths {
-		src, err := Open(path)
+		src, err := OpenRun(path)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -89,7 +89,7 @@ func TestTrecEvalFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]string{"results.test": "", "results.trunc": "missing-rank text-after-tag scattered-queries uneven-depth missing-query"} {
-		src, err := Open(filepath.Join(dir, name))
+		src, err := OpenRun(filepath.Join(dir, name))
 		if err != nil {
 			t.Fatal(err)
 		}
