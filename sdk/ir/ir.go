@@ -92,9 +92,10 @@ func (r Ranking) check(seen map[DocID]struct{}) error {
 
 // Sort puts the ranking into the order that measures see under t: best score
 // first, equal scores by document id in descending byte order, equal meaning
-// what t says. [Rank] sorts by rank and keeps the order of equal ranks;
+// what t says. [Rank] sorts by rank; documents of one rank, which measures
+// refuse in that mode, keep their order, and so does a ranking without ranks.
 // [Expected] has no order of its own and takes that of [Trec10]. No score may
-// be NaN.
+// be NaN. See [Ranking.Sorted] for a sort that refuses.
 func (r Ranking) Sort(t Ties) {
 	switch t {
 	case Rank:
@@ -104,6 +105,26 @@ func (r Ranking) Sort(t Ties) {
 	default:
 		slices.SortFunc(r, func(a, b Hit) int { return order10(a.Score, b.Score, a.Doc, b.Doc) })
 	}
+}
+
+// Sorted returns a copy in the order of t. What [Ranking.Check] reports is an
+// error, and so are, for [Rank], two documents of one rank in a ranking that
+// has ranks.
+func (r Ranking) Sorted(t Ties) (Ranking, error) {
+	if err := r.Check(); err != nil {
+		return nil, err
+	}
+	sorted := slices.Clone(r)
+	sorted.Sort(t)
+	if t != Rank || !slices.ContainsFunc(r, func(h Hit) bool { return h.Rank != 0 }) {
+		return sorted, nil
+	}
+	for i := 1; i < len(sorted); i++ {
+		if a, b := sorted[i-1], sorted[i]; a.Rank == b.Rank {
+			return nil, fmt.Errorf("documents %q and %q both have the rank %d, so the tie mode %v gives them no order", a.Doc, b.Doc, a.Rank, Rank)
+		}
+	}
+	return sorted, nil
 }
 
 // Run is what a system retrieved for a set of queries. Tag names the system;
@@ -141,7 +162,8 @@ const (
 	Trec9
 	// Rank ignores scores and orders by [Hit.Rank], smallest first. A ranking
 	// without ranks keeps the order in which it came. Two documents of one
-	// rank are an error.
+	// rank are an error wherever a ranking is evaluated, read for this mode or
+	// written.
 	Rank
 	// Expected gives each measure its mean over all orders of the documents
 	// with equal scores, as 64-bit floats, each order equally likely.

@@ -843,7 +843,7 @@ func (m *metadata) text() string {
 // order of t with ranks from 1, scores in the shortest form that reads back as
 // the same float, and the run's metadata in comments before. Equal runs give
 // equal bytes. Ids and tag must not be empty or hold white space or NUL,
-// rankings must pass [Ranking.Check].
+// rankings must pass [Ranking.Sorted].
 func WriteRun(w io.Writer, run Run, t Ties) error {
 	if err := checkField("tag", run.Tag); err != nil {
 		return err
@@ -853,16 +853,14 @@ func WriteRun(w io.Writer, run Run, t Ties) error {
 		return err
 	}
 	var line []byte
-	var sorted Ranking
 	for _, id := range run.Queries() {
 		if err := checkQueryID(id); err != nil {
 			return err
 		}
-		if err := run.Rankings[id].Check(); err != nil {
+		sorted, err := run.Rankings[id].Sorted(t)
+		if err != nil {
 			return fmt.Errorf("query %q: %w", id, err)
 		}
-		sorted = append(sorted[:0], run.Rankings[id]...)
-		sorted.Sort(t)
 		for i, h := range sorted {
 			if err := checkField("document id", string(h.Doc)); err != nil {
 				return err

@@ -221,6 +221,14 @@ q2 Q0 a 3 1 sys
 	if run.Rankings["q2"][0].Doc != "a" {
 		t.Error("WriteRun sorted the caller's ranking")
 	}
+	b.Reset()
+	ranked := Run{Tag: "sys", Rankings: map[QueryID]Ranking{
+		"q1":       {{Doc: "a", Score: 1, Rank: 7}, {Doc: "b", Score: 2, Rank: 9}, {Doc: "c", Score: 3, Rank: 2}},
+		"no-ranks": {{Doc: "b", Score: 1}, {Doc: "a", Score: 2}},
+	}}
+	if err := WriteRun(&b, ranked, Rank); err != nil || b.String() != "no-ranks Q0 b 1 1 sys\nno-ranks Q0 a 2 2 sys\nq1 Q0 c 1 3 sys\nq1 Q0 a 2 1 sys\nq1 Q0 b 3 2 sys\n" {
+		t.Errorf("by rank: got %v\n%s", err, &b)
+	}
 }
 
 func TestWriteRefuses(t *testing.T) {
@@ -243,6 +251,22 @@ func TestWriteRefuses(t *testing.T) {
 	} {
 		if err := WriteRun(&bytes.Buffer{}, run, Trec10); err == nil {
 			t.Errorf("%s: want an error", name)
+		}
+	}
+	for name, r := range map[string]Ranking{
+		"one rank twice": {{Doc: "b", Score: 2, Rank: 1}, {Doc: "a", Score: 1, Rank: 3}, {Doc: "c", Score: 1, Rank: 1}},
+		"two without":    {{Doc: "b", Score: 2}, {Doc: "a", Score: 1, Rank: 1}, {Doc: "c", Score: 1}},
+	} {
+		run := Run{Tag: "t", Rankings: map[QueryID]Ranking{"q": r}}
+		if err := WriteRun(&bytes.Buffer{}, run, Rank); err == nil || !strings.Contains(err.Error(), `query "q": documents "b" and "c" both have the rank `) {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if err := WriteRun(&bytes.Buffer{}, run, Trec10); err != nil {
+			t.Errorf("%s, by score: %v", name, err)
+		}
+		// Measures refuse the same.
+		if _, err := (&Evaluator{Measures: MustMeasures("AP"), Ties: Rank}).Query(Judgments{"a": 1}, r); err == nil {
+			t.Errorf("%s: measures take it", name)
 		}
 	}
 	for _, q := range []Qrels{{"a b": {"d": 1}}, {"q": {"a b": 1}}, {"#q": {"d": 1}}} {

@@ -335,7 +335,11 @@ func TestSave(t *testing.T) {
 		if got.Tag != "sys" {
 			t.Errorf("%s: got the tag %q", ext, got.Tag)
 		}
-		if strings.HasPrefix(ext, ".run") && got.Metadata != run.Metadata {
+		metadata := ""
+		if strings.HasPrefix(ext, ".run") {
+			metadata = run.Metadata
+		}
+		if got.Metadata != metadata {
 			t.Errorf("%s: got the metadata %q", ext, got.Metadata)
 		}
 		if err := SaveQrels(path, qrels); err != nil {
@@ -373,6 +377,12 @@ func TestSaveRefuses(t *testing.T) {
 	}{
 		"a grade beyond 32 bits": {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"a": 1, "d": 1<<32 + 1}}) }, exts, `query "q": document "d" has the grade 4294967297, which is beyond ±1000000000`},
 		"a large grade":          {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"d": 1, "b": -1_000_000_001}}) }, exts, `query "q": document "b" has the grade -1000000001, which is beyond ±1000000000`},
+		"one rank twice": {func(path string) error {
+			return SaveRun(path, ir.Run{Tag: "t", Rankings: map[ir.QueryID]ir.Ranking{"q": {{Doc: "a", Score: 2, Rank: 1}, {Doc: "b", Score: 1, Rank: 1}}}}, ir.Rank)
+		}, []string{".run", ".jsonl", ".parquet"}, `query "q": documents "a" and "b" both have the rank 1`},
+		"ranks without a place": {func(path string) error {
+			return SaveRun(path, ir.Run{Tag: "t", Rankings: map[ir.QueryID]ir.Ranking{"q": {{Doc: "a", Score: 1, Rank: 1}, {Doc: "b", Score: 2, Rank: 2}}}}, ir.Rank)
+		}, []string{".tsv", ".json"}, `file has no ranks, so that the order of the tie mode rank would be lost`},
 		"a document that is not UTF-8": {func(path string) error {
 			return SaveRun(path, ir.Run{Tag: "t", Rankings: map[ir.QueryID]ir.Ranking{"q": {{Doc: "a\xff", Score: 2}, {Doc: "a\xfe", Score: 1}}}}, ir.Trec10)
 		}, []string{".jsonl", ".json", ".parquet"}, `document id "a\xff" is not UTF-8`},

@@ -26,18 +26,24 @@ import (
 // .parquet, anything else is TREC; then .gz or .zst or nothing. Queries are in
 // byte order, hits in the order of t with ranks from 1. Equal runs give equal
 // bytes. A file of that name is replaced when all is written, not before.
+//
+// Tag and metadata are written to TREC files only. The other formats have no
+// place for them; on reading, the file's name stands in for the tag. .tsv and
+// .json have no place for ranks either, and refuse the tie mode [ir.Rank].
 func SaveRun(path string, run ir.Run, t ir.Ties) error {
 	return save(path, func(w io.Writer, ext string) error {
 		if ext != ".tsv" && ext != ".jsonl" && ext != ".json" && ext != ".parquet" {
 			return ir.WriteRun(w, run, t)
 		}
+		if t == ir.Rank && (ext == ".tsv" || ext == ".json") {
+			return fmt.Errorf("a %s file has no ranks, so that the order of the tie mode %v would be lost; write TREC, .jsonl or .parquet", ext, t)
+		}
 		var rows []row
 		for _, id := range run.Queries() {
-			ranking := slices.Clone(run.Rankings[id])
-			if err := ranking.Check(); err != nil {
+			ranking, err := run.Rankings[id].Sorted(t)
+			if err != nil {
 				return fmt.Errorf("query %q: %w", id, err)
 			}
-			ranking.Sort(t)
 			for i, h := range ranking {
 				rows = append(rows, row{query: string(id), doc: string(h.Doc), rank: i + 1, score: h.Score + 0})
 			}
