@@ -200,7 +200,11 @@ func (c *comparer) options() error {
 		return wrong("", "there is no format %q; there are %s.%s", c.format, strings.Join(compareFormats, ", "), sdk.DidYouMean(c.format, compareFormats))
 	}
 	if !slices.Contains(analysis.Corrections(), c.correction) {
-		return wrong("", "there is no correction %q; there are %s.%s", c.correction, strings.Join(analysis.Corrections(), ", "), sdk.DidYouMean(c.correction, analysis.Corrections()))
+		hint := sdk.DidYouMean(c.correction, analysis.Corrections())
+		if strings.EqualFold(c.correction, "bonferroni") {
+			hint = " Take holm: it promises the same as Bonferroni's correction and finds everything that it finds."
+		}
+		return wrong("", "there is no correction %q; there are %s.%s", c.correction, strings.Join(analysis.Corrections(), ", "), hint)
 	}
 	switch {
 	case !(c.level > 0.5 && c.level < 1):

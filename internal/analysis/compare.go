@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 
 	"github.com/xlrun/xlrun/internal/stats"
+	"github.com/xlrun/xlrun/sdk/ir"
 )
 
 // CompareFormat names the layout of a Comparison as JSON.
@@ -121,6 +122,7 @@ type ComparedRun struct {
 // ComparedMeasure is the comparison by one measure.
 type ComparedMeasure struct {
 	Measure string         `json:"measure"`
+	Better  string         `json:"better"` // which values are: "higher", "lower" or "neither"
 	Answer  string         `json:"answer"` // one or two sentences
 	Systems []ComparedMean `json:"systems"`
 	Pairs   []ComparedPair `json:"pairs"`
@@ -170,10 +172,47 @@ type Difference struct {
 	DZ          Float `json:"d_z"`
 	G           Float `json:"hedges_g"`
 	Superiority Float `json:"superiority"` // share of wins, ties counted half
-	Wins        int   `json:"wins"`
+	Wins        int   `json:"wins"`        // of A: where more is better its value is larger, where less is, smaller
 	Ties        int   `json:"ties"`
 	Losses      int   `json:"losses"`
 	Skew        Float `json:"skew"`
+
+	sense ir.Sense
+}
+
+// Ahead is 1 where the first run is the better one by its mean, -1 where it is
+// the worse one and 0 where the means are equal. Where more is neither, the
+// higher one is ahead.
+func (d Difference) Ahead() int {
+	ahead := 0
+	switch {
+	case d.Mean > 0:
+		ahead = 1
+	case d.Mean < 0:
+		ahead = -1
+	}
+	if d.sense == ir.LessIsBetter {
+		return -ahead
+	}
+	return ahead
+}
+
+// Verdict is what the first run is: "better" or "worse", or by a measure of
+// which more is neither "higher" or "lower"; empty where the two cannot be told
+// apart.
+func (d Difference) Verdict() string {
+	if !d.Different {
+		return ""
+	}
+	return comparatives(d.sense)[max(d.Ahead(), 0)]
+}
+
+// comparatives are the words for being behind and ahead.
+func comparatives(s ir.Sense) [2]string {
+	if s == ir.NoSense {
+		return [2]string{"lower", "higher"}
+	}
+	return [2]string{"worse", "better"}
 }
 
 // GroupedPair is the difference of two runs within groups of queries, adjusted
@@ -305,6 +344,8 @@ func (in CompareInput) check(opt CompareOptions) error {
 type measured struct {
 	out   ComparedMeasure
 	notes []Note
+	sense ir.Sense
+	unit  bool // all values are from 0 to 1
 
 	order []int // runs, best mean first
 	means []float64
@@ -312,10 +353,17 @@ type measured struct {
 }
 
 func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (measured, error) {
-	x := measured{out: ComparedMeasure{Measure: in.Measures[m]}}
+	x := measured{out: ComparedMeasure{Measure: in.Measures[m]}, unit: true}
+	if known, err := ir.ParseMeasure(in.Measures[m]); err == nil {
+		x.sense = known.Sense()
+	}
+	x.out.Better = [...]string{ir.MoreIsBetter: "higher", ir.LessIsBetter: "lower", ir.NoSense: "neither"}[x.sense]
 	values := make([][]float64, len(in.Runs))
 	for r := range in.Runs {
 		values[r] = in.Runs[r].Values[m]
+		for _, v := range values[r] {
+			x.unit = x.unit && v >= 0 && v <= 1
+		}
 	}
 	x.rank(values)
 	for _, r := range x.order {
@@ -329,11 +377,14 @@ func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (
 	err := parallel(ctx, len(x.pairs), func(i int) {
 		a, b := x.pairs[i][0], x.pairs[i][1]
 		d := differences(values[a], values[b])
-		t := stats.PairedT(d, opt.Level)
 		p, exact := stats.SignFlip(d, opt.Draws, opt.Seed)
+		detectable := math.NaN()
+		if t := stats.PairedT(d, opt.Level); !roundedOnly(t.SD, t.Mean) {
+			detectable = stats.MinDetectable(t.SE, t.DF, opt.Level, power)
+		}
 		x.out.Pairs[i] = ComparedPair{
-			A: in.Runs[a].Name, B: in.Runs[b].Name, Difference: testPair(d, opt), Permutation: Float(p), Exact: exact,
-			Detectable: Float(stats.MinDetectable(t.SE, t.DF, opt.Level, power)),
+			A: in.Runs[a].Name, B: in.Runs[b].Name, Difference: testPair(d, opt, x.sense), Permutation: Float(p), Exact: exact,
+			Detectable: Float(detectable),
 		}
 	})
 	if err != nil {
@@ -366,7 +417,15 @@ func (x *measured) rank(values [][]float64) {
 		x.means[r] = stats.Mean(v)
 		x.order[r] = r
 	}
-	slices.SortStableFunc(x.order, func(a, b int) int { return cmp.Compare(x.means[b], x.means[a]) })
+	slices.SortStableFunc(x.order, func(a, b int) int { return cmp.Compare(x.merit(b), x.merit(a)) })
+}
+
+// merit orders runs: the mean, and its negative where less is better.
+func (x *measured) merit(r int) float64 {
+	if x.sense == ir.LessIsBetter {
+		return -x.means[r]
+	}
+	return x.means[r]
 }
 
 // pair lists which runs are compared: the better with the worse, or every one
@@ -392,19 +451,22 @@ func pairAt(n, i, j int) int { return i*n - i*(i+1)/2 + j - i - 1 }
 func differences(a, b []float64) []float64 {
 	d := make([]float64, len(a))
 	for i := range d {
-		d[i] = a[i] - b[i]
+		d[i] = difference(a[i], b[i])
 	}
 	return d
 }
 
 // testPair tests differences as testDifferences does.
-func testPair(d []float64, opt CompareOptions) Difference {
+func testPair(d []float64, opt CompareOptions, sense ir.Sense) Difference {
 	t := testDifferences(d, opt.Level, opt.Draws, opt.Seed)
 	out := Difference{
 		N: t.N, Mean: Float(t.Mean), Low: Float(t.Low), High: Float(t.High), T: Float(t.T), DF: int(t.DF), P: Float(t.P),
 		DZ: Float(t.DZ), G: Float(t.G), Superiority: Float(t.Superiority()), Wins: t.Wins, Ties: t.Ties, Losses: t.Losses, Skew: Float(t.Skew),
 	}
-	out.Adjusted = out.P
+	if sense == ir.LessIsBetter {
+		out.Wins, out.Losses, out.Superiority = out.Losses, out.Wins, 1-out.Superiority
+	}
+	out.Adjusted, out.sense = out.P, sense
 	return out
 }
 
@@ -447,7 +509,11 @@ func (x *measured) sets(in CompareInput) {
 		i, j := min(place[a], place[b]), max(place[a], place[b])
 		return x.out.Pairs[pairAt(n, i, j)].Different
 	}
-	groups := stats.Groups(x.means, apart)
+	merits := make([]float64, n)
+	for r := range merits {
+		merits[r] = x.merit(r)
+	}
+	groups := stats.Groups(merits, apart)
 	text := stats.Letters(n, groups)
 	for i, r := range x.order {
 		x.out.Systems[i].Letters = text[r]
@@ -485,11 +551,11 @@ func (x *measured) group(in CompareInput, values [][]float64, opt CompareOptions
 			for _, q := range members[g] {
 				a, b = append(a, values[p[0]][q]), append(b, values[p[1]][q])
 			}
-			d := testPair(differences(a, b), opt)
+			d := testPair(differences(a, b), opt, x.sense)
 			pair.Groups = append(pair.Groups, GroupDifference{Group: g, MeanA: Float(stats.Mean(a)), MeanB: Float(stats.Mean(b)), Difference: d})
 			means = append(means, float64(d.Mean))
 		}
-		pair.Over = testPair(means, opt)
+		pair.Over = testPair(means, opt, x.sense)
 		x.out.ByGroup = append(x.out.ByGroup, pair)
 	}
 	adjust(opt, func(yield func(*Difference) bool) {
@@ -582,7 +648,7 @@ func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
 			if slices.ContainsFunc(d, math.IsNaN) {
 				test.Adjusted = test.P
 			} else {
-				test = testPair(d, opt)
+				test = testPair(d, opt, x.sense)
 			}
 			again.out.Pairs = append(again.out.Pairs, ComparedPair{Difference: test})
 		}
@@ -596,7 +662,7 @@ func (x *measured) tieOrder(in CompareInput, m int, opt CompareOptions) {
 		var turned []string
 		for i, p := range again.out.Pairs {
 			was := x.out.Pairs[i]
-			if p.Different != was.Different || p.Different && (p.Mean > 0) != (was.Mean > 0) {
+			if p.Different != was.Different || p.Different && p.Ahead() != was.Ahead() {
 				turned = append(turned, fmt.Sprintf("%s − %s (%s, here %s)", was.A, was.B, pText(p.Adjusted), pText(was.Adjusted)))
 			}
 		}

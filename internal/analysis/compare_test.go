@@ -370,7 +370,7 @@ func TestCompareIsStable(t *testing.T) {
 	one := mustCompare(t, in, compareOptions())
 	slices.Reverse(in.Runs)
 	two := mustCompare(t, in, compareOptions())
-	if d := cmp.Diff(one.Measures, two.Measures); d != "" {
+	if d := cmp.Diff(one.Measures, two.Measures, cmp.AllowUnexported(Difference{})); d != "" {
 		t.Errorf("other order (-one +two):\n%s", d)
 	}
 	flat := compareInput([]float64{1, 1, 1}, []float64{0, 0, 0})
@@ -390,6 +390,75 @@ func TestCompareIsStable(t *testing.T) {
 
 // Equal differences are no certainty: the t-test has nothing to judge by, and
 // the verdict is that of the permutation test.
+// One mean, reached by two sums, neither wins nor loses.
+func TestCompareRounding(t *testing.T) {
+	third := 1. / 3
+	a, b := make([]float64, 12), make([]float64, 12)
+	for i := range a {
+		a[i] = (0.5 + 2*third) / 2
+		b[i] = 7. / 12
+		if i%2 == 0 {
+			b[i] += 0x1p-53
+		}
+	}
+	if slices.Equal(a, b) {
+		t.Fatal("the sums round alike")
+	}
+	c := mustCompare(t, compareInput(a, b), compareOptions())
+	p := c.Measures[0].Pairs[0]
+	if p.Different || p.Ties != 12 || p.Mean != 0 || p.P != 1 {
+		t.Errorf("want 12 ties, got %+v", p)
+	}
+	if want := "AP: all runs have the same value for every query."; c.Measures[0].Answer != want {
+		t.Errorf("want %q, got %q", want, c.Measures[0].Answer)
+	}
+	if !math.IsNaN(float64(p.Detectable)) {
+		t.Errorf("without spread no difference is detectable, got %v", p.Detectable)
+	}
+}
+
+// By some measures less is better, and by some nothing is.
+func TestCompareSense(t *testing.T) {
+	low, high := noisy(40, .2, .01, 1), noisy(40, .6, .01, 2)
+	for _, c := range []struct {
+		measure, better, first, answer, against string
+		wins                                    int
+	}{
+		{"AP", "higher", "b", "b is better than a, by 0.4", "worse than b: c and a", 40},
+		{"unj_10", "lower", "a", "a is better than b, by 0.4", "better than b: a and c", 40},
+		{"NumRet", "neither", "b", "b is higher than a, by 0.4", "lower than b: c and a", 40},
+	} {
+		in := compareInput(low, high)
+		in.Measures[0] = c.measure
+		m := mustCompare(t, in, compareOptions()).Measures[0]
+		p := m.Pairs[0]
+		if m.Better != c.better || m.Systems[0].Run != c.first || p.A != c.first || p.Ahead() != 1 || p.Wins != c.wins || p.Superiority != 1 {
+			t.Errorf("%s: got %+v", c.measure, m)
+		}
+		if !m.Systems[0].Best || m.Systems[1].Best || m.Systems[0].Letters != "a" {
+			t.Errorf("%s: letters %+v", c.measure, m.Systems)
+		}
+		if !strings.Contains(m.Answer, c.answer) {
+			t.Errorf("%s: want %q, got %q", c.measure, c.answer, m.Answer)
+		}
+		third := compareInput(low, high, noisy(40, .21, .01, 3))
+		third.Measures[0] = c.measure
+		opt := compareOptions()
+		opt.Baseline = 1
+		if m := mustCompare(t, third, opt).Measures[0]; !strings.Contains(m.Answer, c.against) {
+			t.Errorf("%s: want %q, got %q", c.measure, c.against, m.Answer)
+		}
+	}
+}
+
+// A difference larger than the measure can have is not one that would be found.
+func TestCompareUndetectable(t *testing.T) {
+	c := mustCompare(t, compareInput([]float64{.9, .2}, []float64{.1, .3}), compareOptions())
+	if got := c.Measures[0].Answer; !strings.Contains(got, "None that the measure can have would be found") {
+		t.Error(got)
+	}
+}
+
 func TestCompareWithoutSpread(t *testing.T) {
 	for _, c := range []struct {
 		n         int

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/xlrun/xlrun/internal/collection"
+	"github.com/xlrun/xlrun/sdk/ir"
 )
 
 // Codes of notes of a comparison.
@@ -68,17 +69,16 @@ func (x *measured) pairSentence(p ComparedPair) string {
 		return fmt.Sprintf("%s and %s have the same value for every query.", p.A, p.B)
 	}
 	if p.Different {
-		word := "better"
-		if p.Mean < 0 {
-			word = "worse"
-		}
-		return fmt.Sprintf("%s is %s than %s, by %s (%s; %s).", p.A, word, p.B, value(Float(math.Abs(float64(p.Mean)))), signedInterval(p), pText(p.Adjusted))
+		return fmt.Sprintf("%s is %s than %s, by %s (%s; %s).", p.A, p.Verdict(), p.B, value(Float(math.Abs(float64(p.Mean)))), signedInterval(p), pText(p.Adjusted))
 	}
 	if p.spreadless() {
 		return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s).", p.A, p.B, value(p.Mean), limits(p.Low, p.High, "query"), pText(p.Adjusted))
 	}
-	return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s). One of %s would be found in %.0f %% of such samples.",
-		p.A, p.B, value(p.Mean), limits(p.Low, p.High, "query"), pText(p.Adjusted), value(p.Detectable), 100*power)
+	found := fmt.Sprintf("One of %s would be found in %.0f %% of such samples.", value(p.Detectable), 100*power)
+	if x.unit && p.Detectable > 1 {
+		found = fmt.Sprintf("None that the measure can have would be found in %.0f %% of such samples.", 100*power)
+	}
+	return fmt.Sprintf("%s and %s cannot be told apart: the difference is %s (%s; %s). %s", p.A, p.B, value(p.Mean), limits(p.Low, p.High, "query"), pText(p.Adjusted), found)
 }
 
 // limits writes an interval over queries or groups.
@@ -107,23 +107,30 @@ func (x *measured) bestSentence() string {
 			worse = append(worse, s.Run)
 		}
 	}
+	best, behind := "best", "lower"
+	switch x.sense {
+	case ir.LessIsBetter:
+		behind = "higher"
+	case ir.NoSense:
+		best = "highest"
+	}
 	switch {
 	case len(worse) == 0 && len(x.out.Sets) == 1:
-		return fmt.Sprintf("none of the %d runs can be told from another; %s has the best mean, %s.", len(x.out.Systems), top.Run, value(top.Mean))
+		return fmt.Sprintf("none of the %d runs can be told from another; %s has the %s mean, %s.", len(x.out.Systems), top.Run, best, value(top.Mean))
 	case len(alike) == 0:
 		p := x.out.Pairs[0] // best against second
-		return fmt.Sprintf("%s is best, %s; the next, %s, is lower by %s (%s; %s).", top.Run, value(top.Mean), p.B, value(p.Mean), signedInterval(p), pText(p.Adjusted))
+		return fmt.Sprintf("%s is %s, %s; the next, %s, is %s by %s (%s; %s).", top.Run, best, value(top.Mean), p.B, behind, value(Float(math.Abs(float64(p.Mean)))), signedInterval(p), pText(p.Adjusted))
 	case len(worse) == 0:
-		return fmt.Sprintf("%s has the best mean, %s, but cannot be told from any of the others (%s).", top.Run, value(top.Mean), few(alike))
+		return fmt.Sprintf("%s has the %s mean, %s, but cannot be told from any of the others (%s).", top.Run, best, value(top.Mean), few(alike))
 	}
-	return fmt.Sprintf("%s has the best mean, %s, and cannot be told from %s; worse: %s.", top.Run, value(top.Mean), few(alike), few(worse))
+	return fmt.Sprintf("%s has the %s mean, %s, and cannot be told from %s; %s: %s.", top.Run, best, value(top.Mean), few(alike), comparatives(x.sense)[0], few(worse))
 }
 
 func (x *measured) baselineSentence(in CompareInput, opt CompareOptions) string {
 	var better, worse, alike []string
 	for _, p := range x.out.Pairs {
 		switch {
-		case p.Different && p.Mean > 0:
+		case p.Different && p.Ahead() > 0:
 			better = append(better, p.A)
 		case p.Different:
 			worse = append(worse, p.A)
@@ -134,10 +141,10 @@ func (x *measured) baselineSentence(in CompareInput, opt CompareOptions) string 
 	base := in.Runs[opt.Baseline].Name
 	var parts []string
 	if len(better) > 0 {
-		parts = append(parts, "better than "+base+": "+few(better))
+		parts = append(parts, comparatives(x.sense)[1]+" than "+base+": "+few(better))
 	}
 	if len(worse) > 0 {
-		parts = append(parts, "worse than "+base+": "+few(worse))
+		parts = append(parts, comparatives(x.sense)[0]+" than "+base+": "+few(worse))
 	}
 	if len(alike) > 0 {
 		parts = append(parts, "cannot be told from "+base+": "+few(alike))
@@ -150,7 +157,7 @@ func (x *measured) baselineSentence(in CompareInput, opt CompareOptions) string 
 func (g GroupedPair) Counts() (better, alike, worse int) {
 	for _, d := range g.Groups {
 		switch {
-		case d.Different && d.Mean > 0:
+		case d.Different && d.Ahead() > 0:
 			better++
 		case d.Different:
 			worse++
@@ -163,7 +170,8 @@ func (g GroupedPair) Counts() (better, alike, worse int) {
 
 func (g GroupedPair) sentence() string {
 	better, alike, worse := g.Counts()
-	s := fmt.Sprintf("By group, %s is better than %s in %d, worse in %d, and cannot be told apart in %d of %d", g.A, g.B, better, worse, alike, len(g.Groups))
+	w := comparatives(g.Over.sense)
+	s := fmt.Sprintf("By group, %s is %s than %s in %d, %s in %d, and cannot be told apart in %d of %d", g.A, w[1], g.B, better, w[0], worse, alike, len(g.Groups))
 	if len(g.Groups) > 1 {
 		s += fmt.Sprintf("; the mean over groups differs by %s (%s; %s)", value(g.Over.Mean), limits(g.Over.Low, g.Over.High, "group"), pText(g.Over.Adjusted))
 	}

@@ -17,6 +17,15 @@ func roundedOnly(deviation, size float64) bool {
 	return deviation <= noSpread*max(1, math.Abs(size))
 }
 
+// difference is a−b, and 0 where that comes from rounding alone: two ways to
+// one mean must not win or lose.
+func difference(a, b float64) float64 {
+	if roundedOnly(math.Abs(a-b), max(math.Abs(a), math.Abs(b))) {
+		return 0
+	}
+	return a - b
+}
+
 // Few queries with skewed differences mislead every test; these are the limits
 // at which that is said.
 const (

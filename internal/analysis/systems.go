@@ -246,7 +246,7 @@ func (m queryMeans) paired(o queryMeans) (diff answers, left int) {
 		case m.ids[i] > o.ids[j]:
 			j++
 		default:
-			diff.asked, diff.values = append(diff.asked, m.asked[i]), append(diff.values, m.values[i]-o.values[j])
+			diff.asked, diff.values = append(diff.asked, m.asked[i]), append(diff.values, difference(m.values[i], o.values[j]))
 			i++
 			j++
 		}

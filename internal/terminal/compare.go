@@ -101,20 +101,10 @@ func againstBaseline(c *analysis.Comparison, m *analysis.ComparedMeasure, run st
 	}
 	for _, p := range m.Pairs {
 		if p.A == run {
-			return verdict(p.Difference)
+			return cmp.Or(p.Verdict(), "cannot be told apart")
 		}
 	}
 	return ""
-}
-
-func verdict(d analysis.Difference) string {
-	switch {
-	case d.Different && d.Mean > 0:
-		return "better"
-	case d.Different:
-		return "worse"
-	}
-	return "cannot be told apart"
 }
 
 func interval(level float64) string {
@@ -343,7 +333,7 @@ func gridOf(c *analysis.Comparison) compareGrid {
 				cell.best = k == 0
 				for _, p := range m.Pairs {
 					if p.A == s.Run && p.Different {
-						cell.letters = map[bool]string{true: "+", false: "-"}[p.Mean > 0]
+						cell.letters = map[bool]string{true: "+", false: "-"}[p.Ahead() > 0]
 					}
 				}
 			}
@@ -356,9 +346,30 @@ func gridOf(c *analysis.Comparison) compareGrid {
 // legend explains the marks of a grid.
 func legend(c *analysis.Comparison) string {
 	if c.Baseline != "" {
-		return "The highest mean is bold; + and - mark runs that are better or worse than " + c.Baseline + "."
+		return "The best mean is bold; + and - mark runs that are better or worse than " + c.Baseline + "." + unusual(c)
 	}
-	return "Runs that share a letter cannot be told apart; those that cannot be told from the one with the highest mean are bold."
+	return "Runs that share a letter cannot be told apart; those that cannot be told from the one with the best mean are bold." + unusual(c)
+}
+
+// unusual names the measures by which more is not better.
+func unusual(c *analysis.Comparison) string {
+	var less, neither []string
+	for _, m := range c.Measures {
+		switch m.Better {
+		case "lower":
+			less = append(less, m.Measure)
+		case "neither":
+			neither = append(neither, m.Measure)
+		}
+	}
+	s := ""
+	if len(less) > 0 {
+		s += " Less is better by " + strings.Join(less, ", ") + "."
+	}
+	if len(neither) > 0 {
+		s += " Neither more nor less is better by " + strings.Join(neither, ", ") + ": the highest mean counts as the best."
+	}
+	return s
 }
 
 // sheet is a table of texts, not yet escaped: what was asked for beside the

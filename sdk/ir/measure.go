@@ -76,6 +76,7 @@ type family struct {
 	at        int
 	p         float64 // default of x
 	aggregate Aggregate
+	sense     Sense
 	// trec is trec_eval's name of the measure; trecOnly tells that ir_measures
 	// has none. Where trec_eval takes parameters, form is their form.
 	trec     string
@@ -166,17 +167,17 @@ var families = []family{
 		value: setAP, expect: expectCut(setAP), within: withinAll,
 	},
 	{
-		name: "Judged", at: atOptional,
+		name: "Judged", sense: NoSense, at: atOptional,
 		doc:   "Share of the first k documents that were judged; of all retrieved where there are fewer.",
 		value: judgedShare, expect: expectJudged, within: withinCutoff,
 	},
 	{
-		name: "NumQ", aggregate: Sum, trec: "num_q",
+		name: "NumQ", sense: NoSense, aggregate: Sum, trec: "num_q",
 		doc:   "Number of queries. trec_eval: num_q.",
 		value: func(*view, *Measure) float64 { return 1 },
 	},
 	{
-		name: "NumRel", takes: takesRel, aggregate: Sum, trec: "num_rel",
+		name: "NumRel", sense: NoSense, takes: takesRel, aggregate: Sum, trec: "num_rel",
 		doc:   "Number of relevant documents. trec_eval: num_rel.",
 		value: func(v *view, m *Measure) float64 { return float64(v.q.relevant(m.rel)) },
 	},
@@ -233,7 +234,7 @@ var families = []family{
 		value: relativeP, expect: expectRelativeP, within: withinCutoff,
 	},
 	{
-		name: "unj", trecOnly: true, form: trecRanks,
+		name: "unj", sense: LessIsBetter, trecOnly: true, form: trecRanks,
 		doc:   "Documents without a grade, or with a negative one, in the first k, divided by k.",
 		value: unjudgedShare, expect: expectUnjudged, within: withinCutoff,
 	},
@@ -258,7 +259,7 @@ var families = []family{
 		value: dcg, expect: expectDCG,
 	},
 	{
-		name: "ideal_dcg", trecOnly: true, form: trecPairs,
+		name: "ideal_dcg", sense: NoSense, trecOnly: true, form: trecPairs,
 		doc:   "Discounted cumulative gain of the ideal ranking.",
 		value: idealDCG,
 	},
@@ -283,12 +284,12 @@ var families = []family{
 		value: rbpGraded, expect: expectRBPGraded,
 	},
 	{
-		name: "rbp_resid", trecOnly: true, form: trecPairs, p: 0.9,
+		name: "rbp_resid", sense: LessIsBetter, trecOnly: true, form: trecPairs, p: 0.9,
 		doc:   "What rank-biased precision could grow by if the documents not judged had the largest gain; 0 where all were judged.",
 		value: rbpResidual, expect: expectResidual,
 	},
 	{
-		name: "num_nonrel_judged_ret", takes: takesRel, aggregate: Sum, trecOnly: true,
+		name: "num_nonrel_judged_ret", sense: LessIsBetter, takes: takesRel, aggregate: Sum, trecOnly: true,
 		doc:   "Number of documents retrieved that were judged not relevant.",
 		value: numNonrel, expect: expectCount(numNonrel), within: withinAll,
 	},
@@ -323,6 +324,25 @@ func (m Measure) Name() string {
 		return ""
 	}
 	return m.fam().name
+}
+
+// Sense says which values of a measure are better.
+type Sense int8
+
+// Senses.
+const (
+	MoreIsBetter Sense = iota
+	LessIsBetter
+	NoSense // such as the number of documents retrieved
+)
+
+// Sense returns which values of the measure are better. Gains and coefficients
+// are taken to be larger for what is better.
+func (m Measure) Sense() Sense {
+	if m.family == 0 || m.fam().name == "NumRet" && m.rel == 0 {
+		return NoSense
+	}
+	return m.fam().sense
 }
 
 // Doc returns what the measure measures, in a sentence or two.

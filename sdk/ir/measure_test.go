@@ -360,3 +360,18 @@ func FuzzParseMeasure(f *testing.F) {
 		}
 	})
 }
+
+func TestSense(t *testing.T) {
+	for text, want := range map[string]Sense{
+		"nDCG@10": MoreIsBetter, "num_rel_ret": MoreIsBetter, "NumRet(rel=1)": MoreIsBetter, "utility": MoreIsBetter, "Compat": MoreIsBetter,
+		"unj.10": LessIsBetter, "rbp_resid": LessIsBetter, "num_nonrel_judged_ret": LessIsBetter,
+		"NumRet": NoSense, "NumQ": NoSense, "NumRel": NoSense, "Judged@10": NoSense, "ideal_dcg": NoSense,
+	} {
+		if got := MustMeasures(text)[0].Sense(); got != want {
+			t.Errorf("%s: want %v, got %v", text, want, got)
+		}
+	}
+	if got := (Measure{}).Sense(); got != NoSense {
+		t.Errorf("no measure: got %v", got)
+	}
+}
