@@ -86,6 +86,8 @@ func (x *ExistingRun) read() error {
 	if err != nil {
 		return err
 	}
+	// A study keeps no metadata of a run, and misses none.
+	found = slices.DeleteFunc(found, func(f ir.Finding) bool { return f.Kind == "lost-metadata" })
 	x.Tag, x.Found, x.whole = run.Tag, found, run.Rankings
 	for id, r := range run.Rankings {
 		x.Queries, x.Deepest = append(x.Queries, string(id)), max(x.Deepest, len(r))

@@ -85,6 +85,7 @@ func TestStreamedRun(t *testing.T) {
 		}
 	}
 	cases, seen := runs(t), map[string]bool{}
+	cases["metadata without an end"] = "# ir_metadata.start\n" + cases["single labels"]
 	cases["long"] = long.String()
 	cases["long, other spelling"] = strings.ReplaceAll(long.String(), " d", " D0")
 	cases["long, scattered"] = long.String() + "q59 Q0 d99 3000 -5 a-tag-that-makes-lines-long\n"

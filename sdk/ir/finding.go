@@ -99,6 +99,7 @@ const (
 	kindLabelAsScore
 	kindSeveralTags
 	kindAfterTag
+	kindLostMetadata
 	kindScattered
 	kindUnevenDepth
 	kindShallowRun
@@ -146,6 +147,7 @@ var kinds = [numKinds]Kind{
 	kindLabelAsScore:      {"label-as-score", Warning, "queries", "The scores of a query are the grades of its documents: a leak, or judgments in the form of a run."},
 	kindSeveralTags:       {"several-tags", Warning, "lines", "The tag changes within the file: several runs in one?"},
 	kindAfterTag:          {"text-after-tag", Warning, "lines", "More follows the tag of a line and is ignored, as in trec_eval: an id holds a blank, perhaps."},
+	kindLostMetadata:      {"lost-metadata", Warning, "blocks", "A run's ir_metadata have no end, stand behind its first line or come twice: they are not kept."},
 	kindScattered:         {"scattered-queries", Warning, "queries", "The lines of a query are not together. Values are right, but the file is read twice."},
 	kindUnevenDepth:       {"uneven-depth", Warning, "queries", "A query has less than a quarter of the usual number of hits."},
 	kindShallowRun:        {"shallow-run", Warning, "measures", "No query has as many hits as a measure's cutoff asks for."},

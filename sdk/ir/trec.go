@@ -134,7 +134,7 @@ type scanner struct {
 	// line must not keep the fields.
 	line func(n int32, fields [][]byte, rest []byte)
 	// comment is called for comments, where it is not nil.
-	comment func(text []byte)
+	comment func(n int32, text []byte)
 
 	fields [][]byte
 }
@@ -192,7 +192,7 @@ func (s *scanner) scan(b *lineBlock, f *findings) int32 {
 			f.add(kindLongLine, b.line(n), "the line is longer than %d bytes", maxLine)
 		case s.d.comments && fields[0][0] == '#':
 			if s.comment != nil {
-				s.comment(data[start:end])
+				s.comment(n, data[start:end])
 			}
 		default:
 			s.line(n, fields, rest)
@@ -492,7 +492,8 @@ func ReadRun(r io.Reader, name string) (Run, error) {
 // InspectRun reads a run: lines of query, iteration (ignored), document, rank,
 // score and tag; what follows is ignored. Rankings keep the order of the file;
 // the tag is the last line's. Ranks that count from 0 are raised by one. A query
-// whose ranks are all 0, or not all whole numbers, has none. name stands for the file in
+// whose ranks are all 0, or not all whole numbers, has none. ir_metadata is kept
+// from one block of comments before the first line with content. name stands for the file in
 // findings and errors. Findings of the severity [Error] make the error a
 // [*ReadError]; other errors are of reading itself. Findings come with and
 // without an error.
@@ -564,7 +565,7 @@ func inspectRun(r io.Reader, name string, d *dialect, t Ties) (Run, []Finding, e
 		current.hits = append(current.hits, entry{doc: DocID(slice(doc)), score: score, rank: rank, grade: unjudged})
 		current.lines = append(current.lines, block.line(n))
 	}
-	p.comment = meta.add
+	p.comment = func(text []byte, n int32, late bool) { meta.add(text, block.line(n), late, &f) }
 	br := newBlockReader(r, d, 1<<20)
 	br.byLine = true
 	err := br.each(func(b *lineBlock) error {
@@ -575,7 +576,7 @@ func inspectRun(r io.Reader, name string, d *dialect, t Ties) (Run, []Finding, e
 	if err = ended(err, &f, base, name); err != nil {
 		return Run{}, f.list(name), err
 	}
-	run := Run{Tag: p.tags.last(), Metadata: meta.text(), Rankings: make(map[QueryID]Ranking, len(lists))}
+	run := Run{Tag: p.tags.last(), Metadata: meta.end(&f), Rankings: make(map[QueryID]Ranking, len(lists))}
 	p.tags.report(&f, br.unterminated, base)
 	var depths []querySummary
 	c := newChecker(&f, t)
@@ -610,7 +611,9 @@ type runParser struct {
 	tags tagSet
 	any  bool // a line with content was seen
 
-	comment func(text []byte)
+	// comment, where it is not nil, is called for comments; late tells that a
+	// line with content came before.
+	comment func(text []byte, n int32, late bool)
 	b       *lineBlock
 	f       *findings
 }
@@ -618,9 +621,9 @@ type runParser struct {
 func newRunParser(d *dialect, t Ties) *runParser {
 	p := &runParser{s: scanner{d: d, want: 6}, ties: t}
 	p.s.line = p.line
-	p.s.comment = func(text []byte) {
-		if p.comment != nil && !p.any {
-			p.comment(text)
+	p.s.comment = func(n int32, text []byte) {
+		if p.comment != nil {
+			p.comment(text, n, p.any)
 		}
 	}
 	return p
@@ -805,24 +808,32 @@ func (s *tagSet) report(f *findings, unterminated bool, lines int64) {
 }
 
 // metadata collects the comments at the head of a run that hold its
-// ir_metadata.
+// ir_metadata, in the order of the file.
 type metadata struct {
 	b        strings.Builder
 	in, done bool
+	start    int64 // the line where it begins
 }
 
 const (
 	metadataStart = "ir_metadata.start"
 	metadataEnd   = "ir_metadata.end"
-	maxMetadata   = 1 << 20
 )
 
-func (m *metadata) add(line []byte) {
-	text := strings.TrimRight(strings.TrimPrefix(strings.TrimLeft(string(line), " \t"), "#"), " \t\r")
-	switch word := strings.TrimSpace(text); {
-	case m.done || m.b.Len() > maxMetadata:
+// add takes a comment; late ones come after the first line with content.
+func (m *metadata) add(comment []byte, line int64, late bool, f *findings) {
+	text := strings.TrimRight(strings.TrimPrefix(strings.TrimLeft(string(comment), " \t"), "#"), " \t\r")
+	word := strings.TrimSpace(text)
+	switch {
+	case word == metadataStart && late:
+		f.add(kindLostMetadata, line, "ir_metadata behind the first line with content are not kept; put them before it")
+	case word == metadataStart && m.done:
+		f.add(kindLostMetadata, line, "ir_metadata begin a second time here and are not kept; put all in one block")
+	case late || m.done:
 	case !m.in:
-		m.in = word == metadataStart
+		if word == metadataStart {
+			m.in, m.start = true, line
+		}
 	case word == metadataEnd:
 		m.done = true
 	default:
@@ -831,9 +842,12 @@ func (m *metadata) add(line []byte) {
 	}
 }
 
-// text returns what was found; "" where the end is missing.
-func (m *metadata) text() string {
+// end returns what was found; "" where the end is missing, which it reports.
+func (m *metadata) end(f *findings) string {
 	if !m.done {
+		if m.in {
+			f.add(kindLostMetadata, m.start, "ir_metadata begin here and are not kept, because they have no end (# %s) before the first line with content", metadataEnd)
+		}
 		return ""
 	}
 	return m.b.String()
