@@ -415,9 +415,9 @@ func (c *comparer) stream(ctx context.Context, src ir.Source, qrels ir.Qrels, me
 // or nobody asked.
 func (c *comparer) saidElsewhere(f ir.Finding) bool {
 	switch f.Kind {
-	case "missing-query", "unjudged-query", "scattered-queries":
+	case ir.KindMissingQuery, ir.KindUnjudgedQuery, ir.KindScatteredQueries:
 		return true
-	case "shallow-run": // of a measure that is one of a set, or only tells whether to compare
+	case ir.KindShallowRun: // of a measure that is one of a set, or only tells whether to compare
 		return c.wholesale || strings.Contains(f.Text, "Judged@10") && !slices.ContainsFunc(c.parsed, func(m ir.Measure) bool { return m.String() == "Judged@10" })
 	}
 	return false

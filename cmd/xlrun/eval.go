@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"slices"
 	"strconv"
 	"strings"
@@ -329,8 +328,7 @@ func (e *evalCommand) trecOrder() {
 func (e *evalCommand) evaluate(ctx context.Context, qrelsFile string, runFiles []string) (*terminal.Evaluation, int) {
 	// Little is kept and much passes by: rarer collections save a tenth of the
 	// time, and the limit keeps their price in memory down.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(400 << 20))
+	defer spareMemory(400 << 20)()
 	ev := &ir.Evaluator{Measures: e.measures, Ties: e.ties, Depth: e.depth, RetrievedOnly: !e.complete, JudgedOnly: e.judgedOnly, Documents: e.documents, Workers: e.workers}
 	var findings []ir.Finding
 	qrels, err := await(ctx, func() (q ir.Qrels, err error) {
@@ -444,7 +442,7 @@ func (e *evalCommand) outcome(file string, res *ir.RunResult, findings []ir.Find
 		e.deviant.apply(&r, e.measures, e.columns)
 	}
 	for _, f := range findings {
-		if f.Kind == "shallow-run" && e.wholesale {
+		if f.Kind == ir.KindShallowRun && e.wholesale {
 			continue // nobody asked for P_1000: it is one of a set
 		}
 		r.Findings = append(r.Findings, terminal.EvalFinding{Kind: f.Kind, Severity: f.Severity.String(), Count: f.Count, File: f.File, Line: f.Line, Text: f.Text})
@@ -493,7 +491,7 @@ func (e *evalCommand) warn(out *terminal.Evaluation) int {
 	for i := range out.Runs {
 		r := &out.Runs[i]
 		for _, f := range r.Findings {
-			if f.Kind == "missing-query" {
+			if f.Kind == ir.KindMissingQuery {
 				continue // said below, with what it means
 			}
 			warnings++

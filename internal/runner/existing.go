@@ -87,7 +87,7 @@ func (x *ExistingRun) read() error {
 		return err
 	}
 	// A study keeps no metadata of a run, and misses none.
-	found = slices.DeleteFunc(found, func(f ir.Finding) bool { return f.Kind == "lost-metadata" })
+	found = slices.DeleteFunc(found, func(f ir.Finding) bool { return f.Kind == ir.KindLostMetadata })
 	x.Tag, x.Found, x.whole = run.Tag, found, run.Rankings
 	for id, r := range run.Rankings {
 		x.Queries, x.Deepest = append(x.Queries, string(id)), max(x.Deepest, len(r))
@@ -142,9 +142,9 @@ func own(found []ir.Finding) []ir.Finding {
 	var out []ir.Finding
 	for _, f := range found {
 		switch f.Kind {
-		case "unjudged-query", "missing-query", "no-common-documents", "label-as-score", "similar-id":
+		case ir.KindUnjudgedQuery, ir.KindMissingQuery, ir.KindNoCommonDocuments, ir.KindLabelAsScore, ir.KindSimilarID:
 			continue
-		case "constant-scores": // how ties are broken is for whoever evaluates
+		case ir.KindConstantScores: // how ties are broken is for whoever evaluates
 			f.Text = strings.TrimSuffix(f.Text, "document ids decide the order") + "the tie mode decides the order"
 		}
 		out = append(out, f)

@@ -319,7 +319,7 @@ func (o *oddities) look(query string, judged ir.Judgments, all ir.Ranking) {
 		o.labels[id] = tell
 	case !known && len(all) > 0:
 		for _, f := range ir.CheckRun(ir.Qrels{id: judged}, ir.Run{Rankings: map[ir.QueryID]ir.Ranking{id: all}}) {
-			if f.Kind != "similar-id" {
+			if f.Kind != ir.KindSimilarID {
 				continue
 			}
 			if o.similar == 0 || id < o.first {
@@ -342,12 +342,12 @@ func (o *oddities) found(queries, asked []string, judged func(i int) ir.Judgment
 		run.Rankings[ir.QueryID(id)] = o.labels[ir.QueryID(id)]
 	}
 	var out []ir.Finding
-	similar := ir.Finding{Kind: "similar-id", Count: o.similar, Text: o.text}
+	similar := ir.Finding{Kind: ir.KindSimilarID, Count: o.similar, Text: o.text}
 	for _, f := range ir.CheckRun(qrels, run) {
 		switch f.Kind {
-		case "label-as-score":
+		case ir.KindLabelAsScore:
 			out = append(out, f)
-		case "similar-id": // of queries
+		case ir.KindSimilarID: // of queries
 			if similar.Count += f.Count; similar.Text == "" {
 				similar.Text = f.Text
 			}
@@ -371,7 +371,7 @@ func (o *oddities) found(queries, asked []string, judged func(i int) ir.Judgment
 			}
 		}
 	}) {
-		if f.Kind == "similar-id" {
+		if f.Kind == ir.KindSimilarID {
 			out = append(out, f)
 		}
 	}

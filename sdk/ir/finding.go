@@ -31,7 +31,7 @@ func (s Severity) String() string {
 // times it occurs. What is counted (lines, hits, queries, ids) depends on the
 // kind; see [Kinds].
 type Finding struct {
-	Kind     string
+	Kind     string // the Name of one of [Kinds]
 	Severity Severity
 	Count    int
 	File     string // "" where the data did not come from a file
@@ -56,13 +56,28 @@ func (f Finding) String() string {
 	return b.String() + "]"
 }
 
-// Kind describes one kind of finding.
+// Kind describes one kind of finding. Names do not change their meaning, so
+// that programs can go by them.
 type Kind struct {
 	Name     string
 	Severity Severity
 	Counts   string // what Count counts: lines, hits, queries…
 	Doc      string // what it means, in a sentence
 }
+
+// Names of kinds that a caller may treat by itself, since it depends on what the
+// caller asked for whether they tell anything. [Kinds] has all.
+const (
+	KindConstantScores    = "constant-scores"
+	KindLabelAsScore      = "label-as-score"
+	KindLostMetadata      = "lost-metadata"
+	KindMissingQuery      = "missing-query"
+	KindNoCommonDocuments = "no-common-documents"
+	KindScatteredQueries  = "scattered-queries"
+	KindShallowRun        = "shallow-run"
+	KindSimilarID         = "similar-id"
+	KindUnjudgedQuery     = "unjudged-query"
+)
 
 type kind int
 
@@ -143,19 +158,19 @@ var kinds = [numKinds]Kind{
 	kindNoRanks:           {"no-ranks", Warning, "queries", "The tie mode is rank, and a query has none: the order of the file decides."},
 	kindRankOrder:         {"rank-order", Warning, "hits", "The rank column contradicts the scores, which decide unless the tie mode is rank."},
 	kindAscendingScores:   {"ascending-scores", Warning, "queries", "Scores grow along the ranking: are they distances?"},
-	kindConstantScores:    {"constant-scores", Warning, "queries", "All scores of a query are equal: the tie mode decides the order."},
-	kindLabelAsScore:      {"label-as-score", Warning, "queries", "The scores of a query are the grades of its documents: a leak, or judgments in the form of a run."},
+	kindConstantScores:    {KindConstantScores, Warning, "queries", "All scores of a query are equal: the tie mode decides the order."},
+	kindLabelAsScore:      {KindLabelAsScore, Warning, "queries", "The scores of a query are the grades of its documents: a leak, or judgments in the form of a run."},
 	kindSeveralTags:       {"several-tags", Warning, "lines", "The tag changes within the file: several runs in one?"},
 	kindAfterTag:          {"text-after-tag", Warning, "lines", "More follows the tag of a line and is ignored, as in trec_eval: an id holds a blank, perhaps."},
-	kindLostMetadata:      {"lost-metadata", Warning, "blocks", "A run's ir_metadata have no end, stand behind its first line or come twice: they are not kept."},
-	kindScattered:         {"scattered-queries", Warning, "queries", "The lines of a query are not together. Values are right, but the file is read twice."},
+	kindLostMetadata:      {KindLostMetadata, Warning, "blocks", "A run's ir_metadata have no end, stand behind its first line or come twice: they are not kept."},
+	kindScattered:         {KindScatteredQueries, Warning, "queries", "The lines of a query are not together. Values are right, but the file is read twice."},
 	kindUnevenDepth:       {"uneven-depth", Warning, "queries", "A query has less than a quarter of the usual number of hits."},
-	kindShallowRun:        {"shallow-run", Warning, "measures", "No query has as many hits as a measure's cutoff asks for."},
+	kindShallowRun:        {KindShallowRun, Warning, "measures", "No query has as many hits as a measure's cutoff asks for."},
 	kindIdenticalID:       {"identical-id", Warning, "queries", "The best hit of a query is the document of its own id. BEIR drops such hits, trec_eval and MTEB keep them."},
-	kindUnjudgedQuery:     {"unjudged-query", Warning, "queries", "A query of the run has no judgments; it is left out."},
-	kindMissingQuery:      {"missing-query", Warning, "queries", "A judged query is not in the run."},
-	kindSimilarID:         {"similar-id", Warning, "ids", "An unknown id differs from a known one in case, white space or leading zeros only."},
-	kindNoCommonDocuments: {"no-common-documents", Warning, "queries", "No retrieved document of any query is judged."},
+	kindUnjudgedQuery:     {KindUnjudgedQuery, Warning, "queries", "A query of the run has no judgments; it is left out."},
+	kindMissingQuery:      {KindMissingQuery, Warning, "queries", "A judged query is not in the run."},
+	kindSimilarID:         {KindSimilarID, Warning, "ids", "An unknown id differs from a known one in case, white space or leading zeros only."},
+	kindNoCommonDocuments: {KindNoCommonDocuments, Warning, "queries", "No retrieved document of any query is judged."},
 	kindGoldMissing:       {"gold-missing", Warning, "documents", "A relevant document is not in the corpus, so nobody can retrieve it."},
 	kindUnknownDocument:   {"unknown-document", Warning, "documents", "A retrieved document is not in the corpus."},
 }
