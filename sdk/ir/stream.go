@@ -628,8 +628,10 @@ func (sp *spool) gather(i int, st *stream, f *findings, get func() []byte, put f
 	}
 	for _, rs := range records {
 		if len(rs) > 1 {
-			id, skipped := st.d.content(rs[1].lines)
-			f.add(kindScattered, rs[1].line+skipped, "the lines of query %q are not together", id)
+			// Blocks of nothing but comments are of no query.
+			if id, skipped := st.d.content(rs[1].lines); id != nil {
+				f.add(kindScattered, rs[1].line+skipped, "the lines of query %q are not together", id)
+			}
 		}
 		size := 0
 		for _, r := range rs {

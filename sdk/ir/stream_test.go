@@ -149,6 +149,12 @@ func TestStreamEqualsRun(t *testing.T) {
 }
 
 // The number of workers and the cuts between blocks change nothing.
+// Blocks of nothing but comments in a scattered file are no query.
+func TestStreamComments(t *testing.T) {
+	comments := strings.Repeat("# "+strings.Repeat("x", 1000)+"\n", 3*streamBlock/1000)
+	streamEquals(t, &Evaluator{Measures: streamMeasures(t)}, Qrels{"q": {"d": 1}, "r": {"d": 1}}, textSource(comments+"q Q0 d 1 2 t\nr Q0 d 1 2 t\nq Q0 e 2 1 t\n"+comments))
+}
+
 func TestStreamTrecEval(t *testing.T) {
 	dir := trecEvalDir(t)
 	for _, c := range [][2]string{{"qrels.test", "results.test"}, {"qrels.test", "results.trunc"}, {"qrels.rel_level", "results.test"}} {
