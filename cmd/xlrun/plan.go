@@ -51,7 +51,7 @@ that cannot be filled and pools that a target cannot fill are found here.`,
 			case a.json:
 				err = terminal.WritePlanJSON(a.stdout, p, st)
 			default:
-				a.ui.Plan(terminal.PlanView{Plan: p, Status: st, Files: s.files, Start: a.again(), Changes: changes(p, st), Estimate: estimate(p, st, s.workers)})
+				a.ui.Plan(terminal.PlanView{Plan: p, Status: st, Files: s.files, Start: a.again(), Changes: changes(p, st), Estimate: outlook(p, st, s.workers)})
 			}
 			if err != nil {
 				a.ui.Error(err)

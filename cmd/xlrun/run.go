@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/xlrun/xlrun/internal/results"
@@ -118,6 +120,33 @@ func keepSnapshot(p *study.Plan) error {
 		return err
 	}
 	return os.Rename(tmp, file)
+}
+
+// outlook says what else is known of how much a plan will do.
+func outlook(p *study.Plan, st *runner.StepStatus, workers int) string {
+	return strings.TrimSpace(atMost(st) + " " + estimate(p, st, workers))
+}
+
+// atMost says that fewer steps may run than are counted: of one whose inputs
+// have to be made first it shows only then whether the store has its result.
+func atMost(st *runner.StepStatus) string {
+	if st == nil || st.Cached == 0 {
+		return "" // there is nothing to be equal to
+	}
+	toRun := map[*study.Step]bool{}
+	for _, s := range st.ToRun {
+		toRun[s] = true
+	}
+	for _, s := range st.ToRun {
+		switch s.Stage {
+		case study.StageCollect, study.StageAnalyse, study.StageReport:
+			continue // not counted
+		}
+		if slices.ContainsFunc(s.Inputs, func(in study.Input) bool { return toRun[in.Step] }) {
+			return "At most: what follows a step that gives the same as before is not run."
+		}
+	}
+	return ""
 }
 
 // estimate says how long a plan takes here, judging by what steps of the same
