@@ -219,11 +219,11 @@ func (e *ReadError) Error() string {
 
 // findings collects what is found, per kind, in any order of lines.
 type findings struct {
-	kinds [numKinds]found1
+	kinds [numKinds]foundOfKind
 }
 
-// found1 is what was found of one kind.
-type found1 struct {
+// foundOfKind is what was found of one kind.
+type foundOfKind struct {
 	count  int
 	line   int64   // of the first
 	text   string  // of the first

@@ -165,7 +165,7 @@ func (st *stream) run(ctx context.Context, produce func(ctx context.Context, get
 				if inner.Err() != nil {
 					return
 				}
-				o := w.block(j)
+				o := w.evaluate(j)
 				if cap(j.block.data) <= 8*streamBlock {
 					free <- j.block.data
 				} else {
@@ -424,7 +424,7 @@ type streamWorker struct {
 	p       *runParser
 	c       *checker
 	s       *scratch
-	block1  *lineBlock
+	block   *lineBlock
 	out     *blockOutcome
 	id      []byte
 	seen    map[string]struct{} // the queries of the block
@@ -438,9 +438,9 @@ func newStreamWorker(st *stream) *streamWorker {
 	return w
 }
 
-func (w *streamWorker) block(j job) *blockOutcome {
+func (w *streamWorker) evaluate(j job) *blockOutcome {
 	w.out = &blockOutcome{seq: j.seq}
-	w.block1, w.c.f = j.block, &w.out.f
+	w.block, w.c.f = j.block, &w.out.f
 	w.p.tags, w.p.any = tagSet{}, false
 	clear(w.seen)
 	w.p.parse(j.block, &w.out.f)
@@ -463,7 +463,7 @@ func (w *streamWorker) hit(query, doc []byte, rank int32, score float64, n int32
 		w.id = query
 	}
 	w.entries = append(w.entries, entry{doc: DocID(stringOf(doc)), score: score, rank: rank, grade: unjudged})
-	w.lines = append(w.lines, w.block1.line(n))
+	w.lines = append(w.lines, w.block.line(n))
 }
 
 // stringOf returns b as a string without a copy. It is valid as long as b does not

@@ -244,8 +244,8 @@ func TestStreamAllocations(t *testing.T) {
 	st := &stream{e: &Evaluator{Measures: streamMeasures(t)}, qrels: Qrels{"q": {"document-7": 1}}, d: trecDialect}
 	w := newStreamWorker(st)
 	j := job{block: &lineBlock{data: []byte(b.String())}}
-	w.block(j)
-	if n := testing.AllocsPerRun(10, func() { w.block(j) }); n > 100 {
+	w.evaluate(j)
+	if n := testing.AllocsPerRun(10, func() { w.evaluate(j) }); n > 100 {
 		t.Errorf("%v allocations for 5000 hits", n)
 	}
 }
@@ -472,7 +472,7 @@ func BenchmarkParse(b *testing.B) {
 		}
 		w := newStreamWorker(&stream{e: &Evaluator{Measures: streamMeasures(b)}, qrels: qrels, d: trecDialect})
 		for b.Loop() {
-			w.block(job{block: bl})
+			w.evaluate(job{block: bl})
 		}
 	})
 }
