@@ -88,10 +88,13 @@ func importRun(ctx context.Context, j *job) (*result, error) {
 	im := newImporting(p, queries, documents, j.step.Depth)
 	_, err = untilDone(ctx, func() (struct{}, error) {
 		return struct{}{}, x.Each(ctx, func(id string, r ir.Ranking) error {
+			if ctx.Err() != nil {
+				return ctx.Err() // nobody waits any more
+			}
 			if im.take(id, r) {
 				j.report(int64(im.taken), int64(len(p.QueryIDs)))
 			}
-			return ctx.Err()
+			return nil
 		})
 	})
 	if err != nil {
