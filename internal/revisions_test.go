@@ -42,7 +42,7 @@ var recorded = map[string]struct {
 	"index flat":          {1, "117d4d1e41582feb"},
 	"index hnsw":          {1, "0cb9276178e272cf"},
 	"metric ir":           {3, "954c233ae4a86569"},
-	"metric fairness":     {1, "7ed7e40407aa9bd1"},
+	"metric fairness":     {2, "7ed7e40407aa9bd1"},
 	"step mix":            {1, "8cf1a87f968c4b42"},
 	"step pool":           {1, "ad597ebcb875f0c1"},
 	"step check":          {1, "e6739f888a0387b0"},

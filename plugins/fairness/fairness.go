@@ -21,7 +21,7 @@ import (
 // Component is the metric "fairness".
 var Component = sdk.NewMetric(sdk.Info{
 	Name:        "fairness",
-	Revision:    1,
+	Revision:    2,
 	Doc:         "How rankings over documents in several languages treat these languages: PEER, AWRF, LPR, LangnDCG, MaxR, AlignWeak, AlignStrong, MRC. For tasks with several corpus languages.",
 	Determinism: sdk.Numeric, // logarithms and exponentials of the machine
 	Languages:   true,
@@ -188,6 +188,11 @@ func (m *metric) evaluate(a *arranged) sdk.QueryValues {
 			q, other = other, q
 		}
 		value, why, note := x.value(x, q)
+		if a.tied && !depends {
+			// Whether there is a value may depend on the order, too.
+			otherwise, lacks, _ := x.value(x, other)
+			depends = otherwise != value || lacks != why
+		}
 		if why != "" {
 			lack(&v, i, why)
 			continue
@@ -195,10 +200,6 @@ func (m *metric) evaluate(a *arranged) sdk.QueryValues {
 		v.Values[i] = value
 		if note != "" && !slices.Contains(v.Notes, note) {
 			v.Notes = append(v.Notes, note)
-		}
-		if a.tied && !depends {
-			otherwise, _, _ := x.value(x, other)
-			depends = otherwise != value
 		}
 	}
 	if depends {
@@ -234,14 +235,14 @@ func (m setMetric) EvaluateSet(ctx context.Context, queries []sdk.JudgedQuery) (
 			continue
 		}
 		values, why := multilingual.MRC(down, x.cutoff)
-		otherwise := values
+		otherwise, lacks := values, why
 		if tied {
-			otherwise, _ = multilingual.MRC(up, x.cutoff)
+			otherwise, lacks = multilingual.MRC(up, x.cutoff)
 		}
 		for i := range out {
 			out[i].Values[k] = values[i]
 			out[i].Undefined[k] = why[i] // there is a list: evaluate found none of its own
-			if values[i] != otherwise[i] && !slices.Contains(out[i].Notes, noteTies) {
+			if (values[i] != otherwise[i] || why[i] != lacks[i]) && !slices.Contains(out[i].Notes, noteTies) {
 				out[i].Notes = append(out[i].Notes, noteTies)
 			}
 		}

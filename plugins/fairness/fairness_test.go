@@ -37,6 +37,8 @@ func TestNames(t *testing.T) {
 		`AWRF(target="pool",p=0.5)@3`:        "AWRF(p=0.5)@3",
 		"AWRF(distance='abs')@3":             "AWRF(distance='abs')@3",
 		"LangnDCG(other=0.5)":                "LangnDCG",
+		"LangnDCG(other=-0)":                 "LangnDCG(other=0)",
+		"PEER(weights={1:1,2:-0.0})@5":       "PEER(weights={1:1,2:0})@5",
 		"LPR()":                              "LPR",
 		"MaxR(scaled=True)":                  "MaxR(scaled=True)",
 	} {
@@ -74,7 +76,9 @@ func TestDiagnostics(t *testing.T) {
 		"PEER(weights={1:0.5,2:0.2})@3": `must add up to 1; these make 0.7.`,
 		"PEER(weights={1:0.5,1:0.5})@3": `{1:0.25, 2:0.75}; got {1:0.5,1:0.5}.`,
 		"PEER(weights=1)@3":             `{1:0.25, 2:0.75}; got 1.`,
-		"MRC":                           `"MRC" is the same measure as "MRC" before it`,
+		"PEER(reference=True, reference=False)@20":           `parameter "reference" is given twice, the second time at character 22.`,
+		"PEER(weights={1:.5,2:.5},weights={1:.25,2:.75})@20": `parameter "weights" is given twice, the second time at character 26.`,
+		"MRC": `"MRC" is the same measure as "MRC" before it`,
 	} {
 		_, err := Component.Decode(fmt.Appendf(nil, `{"measures": ["MRC", "AWRF@5", %q]}`, text))
 		got, ok := sdk.AsDiagnostics(err)
@@ -172,6 +176,25 @@ func TestReferenceTies(t *testing.T) {
 	alone, err := openMetric(t, "PEER(reference=True)@2").Evaluate(t.Context(), q)
 	if diff := cmp.Diff([]string{noteTies}, alone.Notes); diff != "" || err != nil {
 		t.Errorf("%v notes: -want +got:\n%s", err, diff)
+	}
+}
+
+// That equal scores decide whether there is a value at all is said like any
+// other dependence on their order.
+func TestTiesDecideWhetherThereIsAValue(t *testing.T) {
+	tied := query("eng", map[string]float64{"eng1": 1, "eng2": 1, "deu1": .5}, "eng1", "deu1")
+	got, err := openMetric(t, "LPR@1").Evaluate(t.Context(), tied)
+	want := sdk.QueryValues{Values: []float64{0}, Rank: 2, Undefined: []string{multilingual.NoneRetrieved}, Notes: []string{noteTies}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v -want +got:\n%s", err, diff)
+	}
+	for i, id := range []string{"eng2", "eng1"} { // the value of the other order, and of this one
+		q := tied
+		q.Ranking = []sdk.ScoredDocument{{ID: id, Score: 1}}
+		got, err := openMetric(t, "LPR@1").Evaluate(t.Context(), q)
+		if err != nil || (got.Why(0) == "") != (i == 1) {
+			t.Errorf("%s: %v %v", id, got, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/xlrun/xlrun/sdk"
 	"github.com/xlrun/xlrun/sdk/ir"
@@ -160,10 +161,19 @@ func parse(text string) (*measure, error) {
 		if end < 0 {
 			return nil, fmt.Errorf("a bracket is not closed")
 		}
+		var given []string
+		at := strings.IndexByte(text, '(') + 1
 		for _, p := range split(rest[1:end]) {
+			key, _, _ := strings.Cut(p, "=")
+			blank := len(key) - len(strings.TrimLeft(key, " \t"))
+			if key = strings.TrimSpace(key); slices.Contains(given, key) {
+				return nil, fmt.Errorf("parameter %q is given twice, the second time at character %d", key, utf8.RuneCountInString(text[:at+blank])+1)
+			}
 			if err := m.set(p); err != nil {
 				return nil, err
 			}
+			given = append(given, key)
+			at += len(p) + 1 // and the comma
 		}
 		rest = strings.TrimSpace(rest[end+1:])
 	}
@@ -228,7 +238,7 @@ func (m *measure) set(text string) error {
 		if err != nil || !(f >= low && f <= high) {
 			return fmt.Errorf("%s must be a number from %s to %s; got %s", key, number(low), number(high), value)
 		}
-		*dst = f
+		*dst = f + 0 // −0 is 0: one measure, one name
 		return nil
 	}
 	switch key {
@@ -269,7 +279,7 @@ func (m *measure) setWeights(value string) error {
 		if _, twice := m.weights[grade]; !both || err1 != nil || err2 != nil || twice || !(w >= 0 && w <= 1) {
 			ok = false
 		}
-		m.weights[grade] = w
+		m.weights[grade] = w + 0 // not −0
 		sum += w
 	}
 	if !ok || !closed {

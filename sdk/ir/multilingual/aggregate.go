@@ -1,6 +1,7 @@
 package multilingual
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -58,10 +59,7 @@ func QueryMean(scores []Score) (float64, string) {
 	}
 	scores = slices.Clone(scores)
 	slices.SortFunc(scores, func(a, b Score) int {
-		if c := compare(a.Value, b.Value); c != 0 {
-			return c
-		}
-		return a.Queries - b.Queries
+		return cmp.Or(cmp.Compare(a.Value, b.Value), cmp.Compare(a.Queries, b.Queries))
 	})
 	var s float64
 	n := 0

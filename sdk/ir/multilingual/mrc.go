@@ -17,7 +17,8 @@ import (
 // is missing from one takes the mean of the ranks after its end.
 //
 // A query has no value where it has no group, where the group is in one
-// language, and where two rankings together hold fewer than two documents.
+// language, where its ranking or that of a translation is empty, and where two
+// rankings together hold fewer than two documents.
 func MRC(queries []Query, cutoff int) (values []float64, why []string) {
 	values, why = make([]float64, len(queries)), make([]string, len(queries))
 	groups := map[string][]int{}
@@ -53,7 +54,14 @@ func MRC(queries []Query, cutoff int) (values []float64, why []string) {
 		for _, j := range others {
 			r, ok := Spearman(q.head(cutoff), queries[j].head(cutoff))
 			if !ok {
-				why[i] = TooFewDocuments
+				switch {
+				case len(q.Ranking) == 0:
+					why[i] = NothingRanked
+				case len(queries[j].Ranking) == 0:
+					why[i] = TranslationUnranked
+				default:
+					why[i] = TooFewDocuments
+				}
 				break
 			}
 			s += r
@@ -67,8 +75,8 @@ func MRC(queries []Query, cutoff int) (values []float64, why []string) {
 
 // Spearman is the rank correlation of two rankings, each of distinct documents,
 // over the union of their documents: one that a ranking lacks takes the mean of
-// the ranks after its end there. It is false where the union has fewer than two
-// documents.
+// the ranks after its end there. It is false where one of them is empty, which
+// orders nothing, and where the union has fewer than two documents.
 func Spearman(a, b []string) (float64, bool) {
 	rank := make(map[string]int, len(a))
 	for i, doc := range a {

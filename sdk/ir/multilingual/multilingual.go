@@ -51,6 +51,8 @@ const (
 	NoWeight         = "no relevance level with a weight is judged"
 	NoTranslation    = "the query has no translation in another language"
 	TooFewDocuments  = "there are fewer than two documents to compare"
+
+	TranslationUnranked = "nothing was retrieved for a translation of the query"
 )
 
 // relevant returns the relevant documents by their languages. The reason is

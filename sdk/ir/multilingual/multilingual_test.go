@@ -380,6 +380,18 @@ func TestParallel(t *testing.T) {
 	near(t, "nDCG", 1, ndcg, 1e-15)
 }
 
+// An empty ranking orders nothing, and neither does one document.
+func TestSpearmanOfTooLittle(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		ok   bool
+	}{{"", "", false}, {"a b", "", false}, {"", "a b c", false}, {"a", "a", false}, {"a", "b", true}, {"a", "a b", true}} {
+		if r, ok := Spearman(strings.Fields(c.a), strings.Fields(c.b)); ok != c.ok || !ok && r != 0 {
+			t.Errorf("%q and %q: %v %v", c.a, c.b, r, ok)
+		}
+	}
+}
+
 func TestMRC(t *testing.T) {
 	ask := func(id, lang, group, ranking string) Query {
 		return Query{ID: id, Language: lang, Group: group, Ranking: strings.Fields(ranking)}
@@ -394,13 +406,17 @@ func TestMRC(t *testing.T) {
 		ask("7", "eng", "short", "a"),
 		ask("8", "deu", "short", "a"),
 		ask("0", "fra", "g", "a b c"), // before "3": the one that counts
+		ask("9", "eng", "empty", "a b"),
+		ask("10", "deu", "empty", ""),
+		ask("11", "eng", "none", ""),
+		ask("12", "deu", "none", ""),
 	}
 	got, why := MRC(queries, 0)
-	wantWhy := []string{"", "", "", NoTranslation, NoTranslation, NoQueryLanguage, TooFewDocuments, TooFewDocuments, ""}
+	wantWhy := []string{"", "", "", NoTranslation, NoTranslation, NoQueryLanguage, TooFewDocuments, TooFewDocuments, "", TranslationUnranked, NothingRanked, NothingRanked, NothingRanked}
 	if diff := cmp.Diff(wantWhy, why); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]float64{1, 1, -1, 0, 0, 0, 0, 0, 1}, got); diff != "" {
+	if diff := cmp.Diff([]float64{1, 1, -1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0}, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if got, _ := MRC(queries[:2], 2); got[0] != 1 {

@@ -1,6 +1,7 @@
 package multilingual
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"slices"
@@ -55,7 +56,7 @@ func LangNDCG(q *Query, cutoff int, other float64) (float64, string) {
 	for doc := range q.Qrels {
 		ideal = append(ideal, gain(doc))
 	}
-	slices.SortFunc(ideal, func(a, b float64) int { return -compare(a, b) })
+	slices.SortFunc(ideal, func(a, b float64) int { return cmp.Compare(b, a) })
 	if cutoff > 0 && cutoff < len(ideal) {
 		ideal = ideal[:cutoff]
 	}
@@ -69,16 +70,6 @@ func LangNDCG(q *Query, cutoff int, other float64) (float64, string) {
 		}
 	}
 	return got / best, ""
-}
-
-func compare(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // MaxR is the logarithm, to base 2, of the rank at which all relevant documents
