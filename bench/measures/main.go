@@ -17,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"os/exec"
@@ -437,16 +438,26 @@ func compare(cs []contender) (text string, same bool, err error) {
 		}
 		mine := means(string(ours))
 		n := 0
-		for name, x := range got.Means {
-			y, ok := mine[name]
-			if !ok || strings.HasPrefix(name, "num_") || strings.HasPrefix(name, "gm_") || strings.HasPrefix(name, "iprec_") || name == "11pt_avg" {
+		names := maps.Clone(mine)
+		maps.Copy(names, got.Means)
+		for _, name := range slices.Sorted(maps.Keys(names)) {
+			if strings.HasPrefix(name, "num_") || strings.HasPrefix(name, "gm_") || strings.HasPrefix(name, "iprec_") || name == "11pt_avg" {
 				continue // sums; and what trec_eval 9, which it holds, defines otherwise
 			}
+			x, theirs := got.Means[name]
+			y, own := mine[name]
 			n++
-			// Our lines have four decimals.
-			if math.Abs(x-y) > 0.5e-4+tolerance {
+			switch {
+			case !own:
+				fail("%s: xlrun has no mean of it", name)
+			case !theirs:
+				fail("%s: pytrec_eval has no mean of it", name)
+			case !(math.Abs(x-y) <= 0.5e-4+tolerance): // our lines have four decimals; NaN agrees with nothing
 				fail("%s: pytrec_eval has %v, xlrun %v", name, x, y)
 			}
+		}
+		if n == 0 {
+			fail("there is no mean to compare with pytrec_eval's")
 		}
 		if same {
 			fmt.Fprintf(&b, "%d means agree with pytrec_eval's in the four decimals that are printed.\n", n)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"strings"
@@ -70,6 +71,7 @@ func TestData(t *testing.T) {
 func TestCompare(t *testing.T) {
 	dir := t.TempDir()
 	lines := "map                   \tq1\t0.2500\nmap                   \tall\t0.2500\n"
+	const numbers, undefined = "num_q\tall\t1\n", "map\tall\tnan\n"
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -80,16 +82,21 @@ func TestCompare(t *testing.T) {
 	for name, c := range map[string]struct {
 		trec, python string
 		want         string
+		ours         string // lines where it is empty
 	}{
-		"same":        {lines, `{"means": {"map": 0.25004}}`, "2 lines are trec_eval's, byte by byte.\n1 means agree"},
-		"a digit":     {strings.Replace(lines, "0.2500", "0.2501", 1), `{"means": {}}`, "DIFFERS: line 1"},
-		"a line more": {lines + "P_5\tall\t1\n", `{"means": {}}`, "DIFFERS: line 3"},
-		"a mean":      {lines, `{"means": {"map": 0.2502}}`, "DIFFERS: map: pytrec_eval has 0.2502, xlrun 0.25"},
+		"same":        {lines, `{"means": {"map": 0.25004}}`, "2 lines are trec_eval's, byte by byte.\n1 means agree", ""},
+		"a digit":     {strings.Replace(lines, "0.2500", "0.2501", 1), `{"means": {}}`, "DIFFERS: line 1", ""},
+		"a line more": {lines + "P_5\tall\t1\n", `{"means": {}}`, "DIFFERS: line 3", ""},
+		"a mean":      {lines, `{"means": {"map": 0.2502}}`, "DIFFERS: map: pytrec_eval has 0.2502, xlrun 0.25", ""},
+		"no means":    {lines, `{"means": {}}`, "DIFFERS: map: pytrec_eval has no mean of it", ""},
+		"sums alone":  {numbers, `{"means": {"num_q": 1}}`, "DIFFERS: there is no mean to compare", numbers},
+		"an order":    {lines, `{"means": {"map": 0.25, "z": 1, "c": 1, "a": 1, "b": 1}}`, "byte by byte.\nDIFFERS: a: xlrun has no mean of it\nDIFFERS: b: xlrun has no mean of it\nDIFFERS: c: xlrun has no mean of it\nDIFFERS: z:", ""},
+		"NaN":         {undefined, `{"means": {"map": 0.25}}`, "DIFFERS: map: pytrec_eval has 0.25, xlrun NaN", undefined},
 	} {
 		t.Run(name, func(t *testing.T) {
 			cs := []contender{
-				{Name: oursName, out: file("ours", lines)},
-				{Name: oneName, out: file("one", lines)},
+				{Name: oursName, out: file("ours", cmp.Or(c.ours, lines))},
+				{Name: oneName, out: file("one", cmp.Or(c.ours, lines))},
 				{Name: trecName, out: file("trec", c.trec)},
 				{Name: pythonName, out: file("python", c.python)},
 			}
