@@ -665,20 +665,6 @@ func (sp *spool) gather(i int, st *stream, f *findings, get func() []byte, put f
 	return flush()
 }
 
-// content returns the first field of the first line with content, and how many
-// lines come before; nil where there is none.
-func (d *dialect) content(lines []byte) (id []byte, skipped int64) {
-	for i := 0; i < len(lines); {
-		s, e := d.firstField(lines, i)
-		if s < e && (!d.comments || lines[s] != '#') {
-			return lines[s:e], skipped
-		}
-		i = e + bytes.IndexByte(lines[e:], '\n') + 1
-		skipped++
-	}
-	return nil, 0
-}
-
 func (sp *spool) close() {
 	if sp.file != nil {
 		sp.file.Close()           //nolint:errcheck,gosec // it is removed
