@@ -44,6 +44,7 @@ func runs(t *testing.T) map[string]string {
 		"scattered":       strings.Join(lines, ""),
 		"windows":         "\ufeff" + strings.ReplaceAll(run(9, 12, plain), "\n", "\r\n"),
 		"comments":        "# a head\n\n" + strings.ReplaceAll(run(9, 4, plain), "q3 Q0", "# in between\n\n  q3 \t Q0"),
+		"late metadata":   "# ir_metadata.start\n# tag: x\n# ir_metadata.end\n" + run(2, 4, plain) + "# ir_metadata.start\n# tag: y\n# ir_metadata.end\n" + strings.ReplaceAll(run(2, 4, plain), "q", "q7"),
 		"without an end":  strings.TrimSuffix(run(9, 12, plain), "\n"),
 		"several tags":    run(5, 4, plain) + strings.ReplaceAll(run(3, 4, func(q, d, r int) string { return plain(q+40, d, r) }), "drawn", "other more"),
 		"uneven":          run(9, 30, plain) + run(1, 2, func(q, d, r int) string { return plain(q+50, d, r) }),
