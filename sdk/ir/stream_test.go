@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -250,77 +249,6 @@ func TestStreamAllocations(t *testing.T) {
 	}
 }
 
-// A query that is larger than a block grows it.
-func TestBlocks(t *testing.T) {
-	var b strings.Builder
-	want := 0
-	for q := range 20 {
-		for d := range 1 + q*q*3 {
-			fmt.Fprintf(&b, "q%d Q0 d%d 1 1 t\n", q, d)
-			want++
-		}
-	}
-	for _, size := range []int{1, 16, 100, 5000, 1 << 20} {
-		br := newBlockReader(strings.NewReader("\ufeff"+b.String()), trecDialect, size)
-		seen := map[string]bool{}
-		lines := 0
-		err := br.each(func(bl *lineBlock) error {
-			if bl.base != int64(lines) {
-				t.Errorf("size %d: the block begins after %d lines, got %d", size, lines, bl.base)
-			}
-			ids := map[string]bool{}
-			for line := range bytes.Lines(bl.data) {
-				lines++
-				id, _, _ := strings.Cut(string(line), " ")
-				ids[id] = true
-			}
-			for id := range ids {
-				if seen[id] {
-					t.Errorf("size %d: query %s is in two blocks", size, id)
-				}
-				seen[id] = true
-			}
-			return nil
-		})
-		if err != nil || lines != want || len(seen) != 20 {
-			t.Errorf("size %d: want %d lines, got %d of %d queries, %v", size, want, lines, len(seen), err)
-		}
-	}
-}
-
-func TestLastQuery(t *testing.T) {
-	for text, want := range map[string]int{
-		"a Q0\n": 0, "a Q0\nb Q0\n": 5, "a 1\nb 1\nb 2\n": 4, "a 1\n# c\nb 1\n\n": 8, "b 1\n# c\nb 2\n": 0, "# c\n\n": 5, "ab 1\nac 1\nac 2\n": 5,
-	} {
-		if got := trecDialect.lastQuery([]byte(text)); got != want {
-			t.Errorf("%q: want %d, got %d", text, want, got)
-		}
-	}
-}
-
-// endless is a line without an end.
-type endless struct{}
-
-func (endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = 'x'
-	}
-	return len(p), nil
-}
-
-func TestEndlessLine(t *testing.T) {
-	src := Source{Name: "x.run", Open: func() (io.ReadCloser, error) {
-		return io.NopCloser(io.MultiReader(strings.NewReader("q Q0 d 1 1 t\n"), endless{})), nil
-	}}
-	_, err := (&Evaluator{Measures: streamMeasures(t)}).Stream(context.Background(), Qrels{"q": {"d": 1}}, src)
-	if err == nil || !strings.HasPrefix(err.Error(), "x.run:2: the line is longer than") {
-		t.Errorf("streamed: got %v", err)
-	}
-	if _, _, err = src.Run(); err == nil || !strings.HasPrefix(err.Error(), "x.run:2: the line is longer than") {
-		t.Errorf("read: got %v", err)
-	}
-}
-
 // The temporary file of a spool gives what its memory gives.
 func TestSpoolFile(t *testing.T) {
 	qrelsText, text := randomFiles(rand.New(rand.NewPCG(5, 6)), 100, 40, true)
@@ -371,57 +299,6 @@ func TestSpoolFile(t *testing.T) {
 			t.Fatalf("line %d is %q, got %q", k, lines[k-1], rest)
 		}
 	}
-}
-
-// numeral is what C, Go and Python read as the same number. C alone does not
-// know the underscores of the others, nor Python hexadecimals.
-var numeral = regexp.MustCompile(`(?i)^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$|^[+-]?(inf|infinity|nan)$`)
-
-func checkFloat(t *testing.T, s string) {
-	t.Helper()
-	want, errWant := strconv.ParseFloat(s, 64)
-	switch {
-	case !numeral.MatchString(s):
-		want, errWant = 0, strconv.ErrSyntax
-	case strings.EqualFold(s[1:], "nan"): // a sign, which Go does not take
-		want, errWant = math.NaN(), nil
-	}
-	got, err := parseFloat([]byte(s))
-	same := (err == nil) == (errWant == nil) && errors.Is(err, strconv.ErrRange) == errors.Is(errWant, strconv.ErrRange)
-	if !same || !sameFloat(want, got) && !(math.IsNaN(want) && math.IsNaN(got)) {
-		t.Errorf("%q: want %v, %v, got %v, %v", s, want, errWant, got, err)
-	}
-}
-
-func TestParseFloat(t *testing.T) {
-	check := func(s string) {
-		t.Helper()
-		checkFloat(t, s)
-	}
-	for _, s := range []string{
-		"", "-", ".", "1", "-0", "+0.0", "1.", ".5", "-.5e1", "1e", "1e+", "1e5", "1E-5", "1e22", "1e23", "123456789012345678e-22",
-		"9007199254740992", "9007199254740993", "9007199254740993e1", "0.1", "1e-400", "1e400", "1e99999999999", "0e99999", "NaN", "-nan", "+NAN", "inf", "-Infinity", "+INF", "infin", "nan(1)",
-		"0x1p-2", "0x10", "0b1", "1_000", "1_0.5e1_0", "0x_1p0", "1e1_0", "123456789012345678901_0", "1p3", "１", "1,5", "1.2.3", "12a", "00000000000000000000001", "0.00000000000000000000001", "18446744073709551616", "1844674407370955162.0", "1e0001", "1e00000022", "\x00", "1\x00", "1e2 ",
-	} {
-		check(s)
-	}
-	rng := rand.New(rand.NewPCG(7, 8))
-	for range 200_000 {
-		f := math.Float64frombits(rng.Uint64())
-		for _, s := range []string{
-			strconv.FormatFloat(f, 'g', -1, 64), strconv.FormatFloat(rng.NormFloat64()*20, 'f', rng.IntN(20), 64),
-			strconv.FormatFloat(rng.ExpFloat64(), 'e', rng.IntN(20), 64), fmt.Sprintf("%d.%de%d", rng.IntN(1e9), rng.Uint32(), rng.IntN(60)-30),
-		} {
-			check(s)
-		}
-	}
-}
-
-func FuzzParseFloat(f *testing.F) {
-	for _, s := range []string{"1.5", "-0", "9007199254740993", "1e22", "1e23", ".5", "0x1p3", "1_0", "12345678901234567890", "-nan", "+Infinity"} {
-		f.Add(s)
-	}
-	f.Fuzz(checkFloat)
 }
 
 // FuzzStream checks that Stream equals reading and Run, for any file, size of
