@@ -490,7 +490,7 @@ func adjust(opt CompareOptions, family func(yield func(*Difference) bool)) {
 	}
 	for i, d := range ds {
 		d.Adjusted = Float(p[i])
-		d.Different = p[i] <= opt.alpha()
+		d.Different = stats.Rejects(p[i], opt.alpha())
 	}
 }
 

@@ -339,7 +339,7 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 		}
 	}
 	adjusted := stats.Holm(p)
-	sets := stats.Groups(means, func(i, j int) bool { return adjusted[pairAt(n, i, j)] < alpha })
+	sets := stats.Groups(means, func(i, j int) bool { return stats.Rejects(adjusted[pairAt(n, i, j)], alpha) })
 	for i, letters := range stats.Letters(n, sets) {
 		t.Models[i].Letters = letters
 	}

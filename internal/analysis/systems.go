@@ -491,7 +491,7 @@ func (g *grid) systems(all []*system) *Systems {
 		}
 	}
 	for i, padj := range stats.Holm(p) {
-		out.Pairs[i].PHolm, out.Pairs[i].Apart = padj, padj < alpha
+		out.Pairs[i].PHolm, out.Pairs[i].Apart = padj, stats.Rejects(padj, alpha)
 	}
 	sets := stats.Groups(means, func(i, j int) bool { return out.Pairs[pairAt(len(all), i, j)].Apart })
 	for i, letters := range stats.Letters(len(all), sets) {

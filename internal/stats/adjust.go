@@ -2,6 +2,10 @@ package stats
 
 import "sort"
 
+// Rejects tells whether a test with the value p, adjusted where there are
+// several, rejects at the level alpha: at most alpha does, NaN does not.
+func Rejects(p, alpha float64) bool { return p <= alpha }
+
 // Holm returns p values adjusted for their number, in the given order:
 // p₍ⱼ₎·(m−j+1), never falling, at most 1 (Holm 1979). Equal p values get equal
 // adjusted ones.
@@ -25,7 +29,7 @@ func HolmSteps(p []float64, alpha float64) []float64 {
 	stopped := 0.0
 	for j, i := range order {
 		a := alpha / float64(len(p)-j)
-		if stopped == 0 && p[i] > a {
+		if stopped == 0 && !Rejects(p[i], a) {
 			stopped = a
 		}
 		if stopped > 0 {

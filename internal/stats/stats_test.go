@@ -31,6 +31,19 @@ func TestTQuantile(t *testing.T) {
 	}
 }
 
+// The level itself rejects, also of a sign-flip test of 9,999 draws, which can
+// meet it exactly.
+func TestRejects(t *testing.T) {
+	for _, c := range []struct {
+		p    float64
+		want bool
+	}{{0, true}, {(1 + 499.) / (1 + 9999), true}, {math.Nextafter(.05, 1), false}, {1, false}, {math.NaN(), false}} {
+		if Rejects(c.p, .05) != c.want {
+			t.Errorf("%v at 0.05: want %v", c.p, c.want)
+		}
+	}
+}
+
 func TestHolm(t *testing.T) {
 	for _, c := range []struct{ p, want []float64 }{
 		{[]float64{.01, .02, .03, .04, .05}, []float64{.05, .08, .09, .09, .09}},
@@ -54,7 +67,7 @@ func TestHolmSteps(t *testing.T) {
 		}
 		adj, steps := Holm(p), HolmSteps(p, 0.05)
 		for i := range p {
-			if (p[i] <= steps[i]) != (adj[i] <= 0.05) {
+			if Rejects(p[i], steps[i]) != Rejects(adj[i], 0.05) {
 				t.Fatalf("p %v: step %g of %g, adjusted %g", p, steps[i], p[i], adj[i])
 			}
 		}
