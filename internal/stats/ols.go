@@ -1,9 +1,6 @@
 package stats
 
-import (
-	"errors"
-	"math"
-)
+import "math"
 
 // aliased is how small, relative to its length, what is left of a column may
 // be before it counts as a combination of others. Logs of integers that are
@@ -86,57 +83,6 @@ func (b *Basis) SlopeWeights(x []float64) []float64 {
 		r[i] /= ss
 	}
 	return r
-}
-
-// ErrAliased is returned for a design in which one column is a combination of
-// the others.
-var ErrAliased = errors.New("a column of the design is a combination of the others")
-
-// Regression is a least-squares fit.
-type Regression struct {
-	Coef, SE []float64
-	Sigma    float64 // residual standard deviation
-	DF       int
-	R2       float64 // against the mean of y
-}
-
-// OLS regresses y on the columns of x, which include the constant if one is
-// wanted. All columns have the length of y.
-func OLS(y []float64, x ...[]float64) (Regression, error) {
-	n, p := len(y), len(x)
-	all := NewBasis(n)
-	for _, col := range x {
-		if !all.Add(col) {
-			return Regression{}, ErrAliased
-		}
-	}
-	fit := Regression{Coef: make([]float64, p), SE: make([]float64, p), DF: n - p}
-	res := all.Leftover(y)
-	rss := dot(res, res)
-	if fit.DF > 0 {
-		fit.Sigma = math.Sqrt(rss / float64(fit.DF))
-	}
-	for j := range x {
-		others := NewBasis(n)
-		for k, col := range x {
-			if k != j {
-				others.Add(col)
-			}
-		}
-		w := others.SlopeWeights(x[j])
-		if w == nil {
-			return Regression{}, ErrAliased
-		}
-		fit.Coef[j] = dot(w, y)
-		fit.SE[j] = fit.Sigma * math.Sqrt(dot(w, w))
-	}
-	mean := Mean(y)
-	var tss float64
-	for _, v := range y {
-		tss += float64((v - mean) * (v - mean))
-	}
-	fit.R2 = 1 - rss/tss
-	return fit, nil
 }
 
 // Mean returns the mean of x, summed in order; NaN of nothing.

@@ -68,10 +68,6 @@ class Data:
         return Data(self.qrels, run)
 
 
-def descending64(_, ranking):
-    return sorted(sorted(ranking, reverse=True), key=lambda d: -ranking[d])
-
-
 def ascending64(_, ranking):
     return sorted(sorted(ranking), key=lambda d: -ranking[d])
 
