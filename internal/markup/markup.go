@@ -12,13 +12,23 @@ import (
 
 // LaTeX escapes text, so that it is printed as it is, and writes the signs of
 // our own sentences that LaTeX has in mathematics only. Letters of any script
-// stay; engines that read UTF-8 print them.
-func LaTeX(s string) string { return latexEscapes.Replace(s) }
+// stay; engines that read UTF-8 print them. Nothing is needed but LaTeX of 2020
+// or later, or the package textcomp before it.
+func LaTeX(s string) string {
+	s = latexEscapes.Replace(s)
+	for _, pair := range []string{"--", ",,"} { // fonts make dashes and quotes of them
+		for strings.Contains(s, pair) {
+			s = strings.ReplaceAll(s, pair, pair[:1]+"{}"+pair[1:])
+		}
+	}
+	return s
+}
 
 var latexEscapes = strings.NewReplacer(
 	`\`, `\textbackslash{}`, `{`, `\{`, `}`, `\}`, `$`, `\$`, `&`, `\&`, `#`, `\#`, `%`, `\%`, `_`, `\_`,
 	`~`, `\textasciitilde{}`, `^`, `\textasciicircum{}`, `<`, `$<$`, `>`, `$>$`, `|`, `\textbar{}`,
-	"−", `$-$`, "–", "--", "…", `\ldots{}`, "·", `$\cdot$`, "±", `$\pm$`, "×", `$\times$`, "≥", `$\geq$`, "≤", `$\leq$`,
+	"`", `\textasciigrave{}`, `'`, `\textquotesingle{}`, `"`, `\texttt{\char34}`,
+	"−", `$-$`, "–", `\textendash{}`, "…", `\ldots{}`, "·", `$\cdot$`, "±", `$\pm$`, "×", `$\times$`, "≥", `$\geq$`, "≤", `$\leq$`,
 	"τ_AP", `$\tau_{AP}$`, "τ_b", `$\tau_b$`,
 )
 
@@ -55,6 +65,9 @@ func (t Table) LaTeX() string {
 			}
 			if _, err := strconv.ParseFloat(c, 64); t.Columns[i] == 'S' && (n == 0 || err != nil) {
 				c = "{" + c + "}" // no number of the column
+			}
+			if i == 0 && (strings.HasPrefix(c, "[") || strings.HasPrefix(c, "*")) {
+				b.WriteString("{}") // or it were an argument of the line before
 			}
 			b.WriteString(c)
 		}

@@ -1,6 +1,9 @@
 package markup
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -13,6 +16,9 @@ func TestEscapes(t *testing.T) {
 		{`\{}`, `\textbackslash{}\{\}`, `\\\{\}`},
 		{"τ_b − τ_AP", `$\tau_b$ $-$ $\tau_{AP}$`, `τ\_b − τ\_AP`},
 		{"±2 ≥ 1", `$\pm$2 $\geq$ 1`, "±2 ≥ 1"},
+		{"bm25--rm3 a---b", `bm25-{}-rm3 a-{}-{}-b`, "bm25--rm3 a---b"},
+		{"`a' \"b\"", `\textasciigrave{}a\textquotesingle{} \texttt{\char34}b\texttt{\char34}`, "\\`a' \"b\""},
+		{"1–2,,3", `1\textendash{}2,{},3`, "1–2,,3"},
 		{"Ελληνικά", "Ελληνικά", "Ελληνικά"},
 	} {
 		if got := LaTeX(c.text); got != c.latex {
@@ -45,6 +51,43 @@ b &  & {} \\
 	}
 	if got := table.Markdown(); got != markdown {
 		t.Errorf("want:\n%s\ngot:\n%s", markdown, got)
+	}
+}
+
+// What pdflatex prints is what was there, with no package but the one that our
+// tables name, also at the start of a row, where LaTeX looks for arguments.
+func TestPrinted(t *testing.T) {
+	for _, program := range []string{"pdflatex", "pdftotext", "kpsewhich"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(err)
+		}
+	}
+	if exec.CommandContext(t.Context(), "kpsewhich", "booktabs.sty").Run() != nil {
+		t.Skip("there is no package booktabs")
+	}
+	texts := []string{"[a]", "*b", "[2]", "bm25--rm3", "a---b", "`c'", "``d''", `"e"`, "f,,g", "?`h", `\{i}$&#%<j>|k`, "ff-fi"} // no _, which is a line there and no letter
+	table := Table{Columns: "l", Head: []string{LaTeX("[head]")}}
+	for _, s := range texts {
+		table.Rows = append(table.Rows, []string{LaTeX(s)})
+	}
+	dir := t.TempDir()
+	document := "\\documentclass{article}\\usepackage{booktabs}\\pagestyle{empty}\\begin{document}\n" + table.LaTeX() + "\\end{document}\n"
+	if err := os.WriteFile(filepath.Join(dir, "a.tex"), []byte(document), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tex := exec.CommandContext(t.Context(), "pdflatex", "-interaction=nonstopmode", "-halt-on-error", "a.tex")
+	tex.Dir = dir
+	if out, err := tex.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	out, err := exec.CommandContext(t.Context(), "pdftotext", "-layout", filepath.Join(dir, "a.pdf"), "-").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, got := "[head]"+strings.Join(texts, ""), strings.Join(strings.Fields(string(out)), "")
+	got = strings.NewReplacer("ﬀ", "ff", "ﬁ", "fi").Replace(got) // ligatures are letters all the same
+	if got != want {
+		t.Errorf("want %s\n got %s", want, got)
 	}
 }
 
