@@ -621,6 +621,8 @@ func (s *sample) estimate(q *quantity) Estimate {
 	if q.reason != "" {
 		return e
 	}
+	s, q = s.common(q)
+	e.Languages = len(s.langs)
 	e.Value, e.Units, e.Runs = q.value, q.units, q.runs
 	if q.rows != nil && e.Replication == unitRun {
 		e.Replication = unitDraw // means, whose units are always draws
@@ -636,10 +638,17 @@ func (s *sample) estimate(q *quantity) Estimate {
 	if len(s.langs) >= minLanguages {
 		e.Inference = inferLanguages
 		v, e.DF = total(c, q)
+		v, e.DF = s.g.withShared(v, e.DF, s.influences(q))
 	} else {
 		// These languages: they are no sample, but their queries are.
 		e.Inference, e.Reason = inferThese, ReasonFewLanguages
 		noise, df := s.queryNoise(q)
+		if df <= 0 {
+			return Estimate{
+				Unit: q.unit, Value: q.value, Reason: ReasonFewQueries, Inference: e.Inference, Method: method,
+				Replication: e.Replication, Units: e.Units, Runs: e.Runs, Languages: e.Languages,
+			}
+		}
 		fixed := stats.Crossed{VLang: noise, VUnit: c.VUnit, DFUnit: c.DFUnit, DFLang: df}
 		v, e.DF = fixed.VLang+fixed.VUnit, fixed.DF()
 	}
@@ -655,6 +664,30 @@ func (s *sample) estimate(q *quantity) Estimate {
 		}
 	}
 	return e
+}
+
+// common leaves out the languages for which there is no value, where there is
+// one unit: nothing else could say what is missing, and the languages that are
+// left are a sample as well.
+func (s *sample) common(q *quantity) (*sample, *quantity) {
+	if !q.missing || q.units != 1 || len(q.byUnit) != 1 || s.g.lineage.unit != unitCheckpoint {
+		return s, q
+	}
+	less, rest := *s, *q
+	less.langs, less.y, rest.byUnit = nil, nil, [][]float64{nil}
+	for l, v := range q.byUnit[0] {
+		if !math.IsNaN(v) {
+			less.langs = append(less.langs, s.langs[l])
+			rest.byUnit[0] = append(rest.byUnit[0], v)
+		}
+	}
+	if len(less.langs) == len(s.langs) {
+		return s, q
+	}
+	rest.missing = false
+	rest.finish()
+	rest.value = q.value
+	return &less, &rest
 }
 
 // total is the variance of a quantity and its degrees of freedom. Runs that are
@@ -697,7 +730,10 @@ func (s *sample) variance(q *quantity) (stats.Crossed, string, bool) {
 	switch {
 	case q.constant:
 		return stats.Crossed{Value: q.value}, "constant", true
-	case q.units == 1 && s.g.lineage.unit == unitCheckpoint && !q.missing && g > 1:
+	case q.units == 1 && s.g.lineage.unit == unitCheckpoint && !q.missing:
+		if g == 1 { // its queries are the sample
+			return stats.Crossed{Value: q.value}, methodLanguages, true
+		}
 		return stats.Crossed{Value: q.value, VLang: stats.Variance(q.byLang) / float64(g), DFLang: float64(g - 1)}, methodLanguages, true
 	case q.units-int(q.lost) < 1:
 		return stats.Crossed{}, "", false
@@ -718,8 +754,20 @@ func (s *sample) variance(q *quantity) (stats.Crossed, string, bool) {
 }
 
 // queryNoise is the part of the variance of a quantity that is due to which
-// queries were asked, in these languages, with its degrees of freedom.
+// queries were asked, in these languages, with its degrees of freedom; df is 0
+// where a language has one query.
 func (s *sample) queryNoise(q *quantity) (v, df float64) {
+	all := s.influences(q)
+	if slices.ContainsFunc(all, func(x answers) bool { return len(x.values) == 1 }) {
+		return 0, 0
+	}
+	v, df = noiseOf(all, s.g.asksAlike())
+	return v / float64(len(s.langs)*len(s.langs)), max(1, df)
+}
+
+// influences returns what each query of a language adds to the quantity there,
+// to first order.
+func (s *sample) influences(q *quantity) []answers {
 	all := make([]answers, len(s.langs))
 	for i, l := range s.langs {
 		at := map[int32]int{} // queries, by id
@@ -752,8 +800,7 @@ func (s *sample) queryNoise(q *quantity) (v, df float64) {
 			}
 		}
 	}
-	v, df = noiseOf(all, s.g.asksAlike())
-	return v / float64(len(s.langs)*len(s.langs)), max(1, df)
+	return all
 }
 
 // alikeP is how improbable the differences between draws must be, if runs were

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"math"
+	"slices"
 
 	"github.com/xlrun/xlrun/internal/stats"
 )
@@ -90,6 +91,17 @@ func noiseOf(langs []answers, alike bool) (v, df float64) {
 	return v, df
 }
 
+// lonely names the languages in which some run has a single query.
+func (g *grid) lonely() []string {
+	var out []string
+	for l, name := range g.langs {
+		if slices.ContainsFunc(g.runs, func(r *run) bool { return r.scores[l] != nil && len(r.scores[l].values) == 1 }) {
+			out = append(out, name)
+		}
+	}
+	return out
+}
+
 // sharedNoise is the part of noiseOf that languages have in common, which is
 // what it is more than were each language asked by itself; 0 where it is less.
 func sharedNoise(langs []answers, alike bool) (v, df float64) {
@@ -100,6 +112,21 @@ func sharedNoise(langs []answers, alike bool) (v, df float64) {
 		}
 	}
 	return max(0, v), df
+}
+
+// withShared adds to the variance of a mean over languages what languages have
+// in common where they are asked the same: their scatter does not show it.
+// Where each has queries of its own, the scatter holds their noise already.
+func (g *grid) withShared(variance, df float64, langs []answers) (v, dof float64) {
+	shared, sharedDF := sharedNoise(langs, g.asksAlike())
+	k := float64(len(langs))
+	if shared /= k * k; shared <= 0 {
+		return variance, df
+	}
+	v = variance + shared
+	// What is added must not make the interval narrower, so languages keep the say
+	// in the degrees of freedom.
+	return v, min(df, v*v/(float64(variance*variance)/df+float64(shared*shared)/sharedDF))
 }
 
 // influences returns what each query, in whatever languages, adds to the sum

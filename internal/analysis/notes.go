@@ -60,11 +60,21 @@ func (g *grid) notes(a Analysis) []Note {
 	if len(f.Targets) < minLanguages {
 		add(NoteFewLanguages, true, "With fewer than %d target languages the intervals are about these %d only.", minLanguages, len(f.Targets))
 	}
+	if lonely := g.lonely(); len(lonely) > 0 {
+		add(NoteFewQueries, true, "In %s there is one query only, so nothing says how it would be with others.", list(lonely))
+	}
 	if n := len(f.Draws); f.Unit == unitDraw && n < 3 {
 		add(NoteFewDraws, true, "%s: too few to see how draws differ, so no claim is decided.", count(n, "draw"))
 	}
 	if missing, all := g.missing(); missing > 0 {
-		add(NoteMissing, true, "%s of %s are missing; what is there is used, and intervals come from leaving out one language and one %s at a time.", thousands(missing), count(all, "score of a run in a language"), f.Unit)
+		are, how := "are", fmt.Sprintf("intervals come from leaving out one language and one %s at a time", f.Unit)
+		if missing == 1 {
+			are = "is"
+		}
+		if f.Unit == unitCheckpoint {
+			how = "a comparison is about the languages that both sides have"
+		}
+		add(NoteMissing, true, "%s of %s %s missing; what is there is used, and %s.", thousands(missing), thousands(all)+" scores of a run in a language", are, how)
 	}
 	if g.lineage.fixed && len(f.Diversities) > 0 {
 		add(NoteFixedDraws, true, "All draws train on the same languages: nothing here says how it would be with others.")

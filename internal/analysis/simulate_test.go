@@ -49,6 +49,8 @@ type simulation struct {
 	level     float64 // level by target
 	hard      float64 // of queries, the same in all runs; it makes slopes of means smaller than those of queries
 	uneven    bool    // numbers of queries from a fifth to all
+	parallel  bool    // all languages are asked the same
+	asks      float64 // slope on size, by query; the same in all languages that ask it
 	missing   float64 // share of cell × language without records
 	lostCells float64 // share of cells without records
 
@@ -139,7 +141,15 @@ func (m simulation) records(seed uint64, add func(results.Record)) {
 	level, langSize, langDiv := vector(m.targets, m.level), vector(m.targets, m.langSize), vector(m.targets, m.langDiv)
 	difficulty := make([][]float64, m.targets) // of queries, shared by all runs
 	for l := range difficulty {
+		if l > 0 && m.parallel {
+			difficulty[l] = difficulty[0]
+			continue
+		}
 		difficulty[l] = vector(queries[l], m.hard)
+	}
+	asks, grown := make([]float64, slices.Max(queries)), 0.0 // grown: doublings of the size from the centre
+	if m.asks > 0 {
+		asks = vector(len(asks), m.asks)
 	}
 	untrained := make([]float64, m.targets)
 	for l := range untrained {
@@ -159,10 +169,13 @@ func (m simulation) records(seed uint64, add func(results.Record)) {
 			lost := rng.Float64() < m.missing
 			for q := range queries[l] {
 				r.Value = 0
-				if rng.Float64() < stats.Expit(eta[l]+difficulty[l][q]) {
+				if rng.Float64() < stats.Expit(eta[l]+difficulty[l][q]+float64(asks[q]*grown)) {
 					r.Value = 1
 				}
 				r.QueryID = fmt.Sprintf("%d-%d", l, q)
+				if m.parallel {
+					r.QueryID = strconv.Itoa(q)
+				}
 				if !lost {
 					add(r)
 				}
@@ -225,7 +238,9 @@ func (m simulation) records(seed uint64, add func(results.Record)) {
 							Pairs: int32(t), Examples: 3000, Pairing: "aligned", ParamsTotal: params(n),
 						},
 					}
+					grown = x - float64(m.sizes-1)
 					emit(head, eta)
+					grown = 0
 					if m.control && n == m.sizes-1 && k == at[len(at)-1] {
 						head.Encoder = "control"
 						head.Axes = map[string]string{"pairs": strconv.Itoa(t), "draw": strconv.Itoa(d + 1)}

@@ -365,10 +365,11 @@ const (
 	ReasonTooFewRuns   = "too few runs"
 	ReasonUnbounded    = "unbounded"
 	ReasonNoData       = "no data"
-	ReasonNoSpread     = "no spread"  // all values are equal: there are Value and P, of a sign-flip test, and no interval
-	ReasonExpression   = "expression" // the claim asks for something that this analysis has not
-	ReasonSelection    = "selection"  // the claim names cells that are not there, or do not belong together
-	ReasonAmbiguous    = "ambiguous"  // the claim would be about several conditions at once
+	ReasonFewQueries   = "few queries" // of a language with one query nothing says how it would be with others
+	ReasonNoSpread     = "no spread"   // all values are equal: there are Value and P, of a sign-flip test, and no interval
+	ReasonExpression   = "expression"  // the claim asks for something that this analysis has not
+	ReasonSelection    = "selection"   // the claim names cells that are not there, or do not belong together
+	ReasonAmbiguous    = "ambiguous"   // the claim would be about several conditions at once
 )
 
 // Cases of a verdict (which row of the rule applied).

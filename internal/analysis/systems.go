@@ -312,10 +312,13 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 	if q.units > 1 {
 		e = s.estimate(q)
 		if !e.OK || !few || e.Inference == inferThese {
-			return g.settled(g.withQueries(e, a, b, langs), q, a, b, langs)
+			return g.settled(e, q, a, b, langs)
 		}
 		c, _, _ := s.variance(q)
 		v, df := g.queryNoise(a, b, langs)
+		if df <= 0 {
+			return Estimate{Unit: unitMeasure, Value: q.value, Reason: ReasonFewQueries, Inference: inferThese, Languages: len(langs)}
+		}
 		fixed := stats.Crossed{VLang: v, VUnit: c.VUnit, DFUnit: c.DFUnit, DFLang: df}
 		e.Inference, e.Method, e.DF = inferThese, inferThese, fixed.DF()
 		e.setLimits(math.Sqrt(v + c.VUnit))
@@ -326,7 +329,7 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 		e.Inference, e.Method = inferThese, inferThese
 		v, df := g.queryNoise(a, b, langs)
 		if df <= 0 {
-			return Estimate{Unit: unitMeasure, Value: q.value, Reason: ReasonNoData, Languages: len(langs)}
+			return Estimate{Unit: unitMeasure, Value: q.value, Reason: ReasonFewQueries, Inference: inferThese, Languages: len(langs)}
 		}
 		e.DF = df
 		e.setLimits(math.Sqrt(v))
@@ -334,27 +337,10 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 	}
 	e.Inference, e.Method, e.DF = inferLanguages, methodLanguages, float64(len(langs)-1)
 	e.VarLanguage = stats.Variance(q.byLang) / float64(len(langs))
-	e.setLimits(math.Sqrt(e.VarLanguage))
-	return g.settled(g.withQueries(e, a, b, langs), q, a, b, langs)
-}
-
-// withQueries adds to an estimate over languages what languages have in common
-// where they are asked the same: their scatter does not show it. Where each has
-// queries of its own, the scatter of languages holds their noise already.
-func (g *grid) withQueries(e Estimate, a, b *system, langs []int) Estimate {
-	if !e.OK || e.Inference != inferLanguages {
-		return e
-	}
-	shared, df := sharedNoise(g.answers(a, b, langs), g.asksAlike())
-	k := float64(len(langs))
-	if shared /= k * k; shared <= 0 {
-		return e
-	}
-	own := float64(e.SE * e.SE)
-	total := own + shared
-	e.DF = total * total / (float64(own*own)/e.DF + float64(shared*shared)/df)
-	e.setLimits(math.Sqrt(total))
-	return e
+	v, df := g.withShared(e.VarLanguage, e.DF, g.answers(a, b, langs))
+	e.DF = df
+	e.setLimits(math.Sqrt(v))
+	return g.settled(e, q, a, b, langs)
 }
 
 // settled takes the interval from an estimate whose values are all equal: they

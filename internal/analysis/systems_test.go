@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -163,6 +164,52 @@ func TestSystemsEdges(t *testing.T) {
 	if sum := collect(t, d, kept); !hasNote(sum, NoteUnpaired) || !hasNote(sum, NotePartialSystems) {
 		t.Errorf("notes %+v", sum.Analyses[0].Notes)
 	}
+}
+
+// The difference of two systems is one claim.
+func differs(d *Design) {
+	d.Claims = []Claim{{Name: "pays", Left: Call{"diff", []Arg{Text("b"), Text("a")}}, Op: ">", Right: Number(0)}}
+}
+
+// What one query would have been otherwise nobody knows: where a language has
+// no other, there is no interval, for a claim as for a table.
+func TestOneQuery(t *testing.T) {
+	d := Design{Encoders: []string{"a", "b"}, Analyses: []Spec{{Name: "runs", Retrieval: "existing", Measure: "nDCG@10", Baseline: "a"}}}
+	differs(&d)
+	rs := append(within("deu", goldenA, goldenB), within("isl", goldenA[:1], goldenB[:1])...)
+	s := collect(t, d, rs)
+	c := s.Claims[0]
+	if e := c.Estimate; e.OK || e.SE != 0 || e.Low != 0 || e.Reason != ReasonFewQueries || e.Value == 0 {
+		t.Errorf("the claim: %+v", e)
+	}
+	if x := systemOf(t, s.Analyses[0].Systems, "b"); x.Mean.OK || x.Mean.Reason != ReasonFewQueries {
+		t.Errorf("the table: %+v", x.Mean)
+	}
+	if !hasNote(s, NoteFewQueries) {
+		t.Errorf("notes %+v", s.Analyses[0].Notes)
+	}
+	if s := collect(t, d, within("deu", goldenA, goldenB)); hasNote(s, NoteFewQueries) || !s.Claims[0].Estimate.OK {
+		t.Errorf("ten queries: %+v", s.Claims[0].Estimate)
+	}
+}
+
+// A language that one of two systems lacks leaves the claim to the others, as
+// it does in the table.
+func TestClaimOnCommonLanguages(t *testing.T) {
+	langs := []string{"afr", "cat", "cym", "isl", "mlt", "tgl"}
+	d, rs := existing(map[string]float64{"a": 0, "b": 1}, []string{"a", "b"}, langs, 30)
+	d.Analyses[0].Baseline = "a"
+	differs(&d)
+	whole := collect(t, d, rs).Claims[0].Estimate
+	kept := slices.DeleteFunc(slices.Clone(rs), func(r results.Record) bool { return r.Encoder == "b" && r.QueryLanguage == "isl" })
+	s := collect(t, d, kept)
+	e, table := s.Claims[0].Estimate, s.Analyses[0].Systems.Pairs[0]
+	if !e.OK || e.Languages != 5 || e.Inference != inferLanguages || e.DF != 4 || whole.Languages != 6 {
+		t.Errorf("%+v", e)
+	}
+	near64(t, "the claim's value", e.Value, table.Gain, 1e-12)
+	near64(t, "its lower limit", e.Low, float64(table.Low), 1e-12)
+	near64(t, "its upper limit", e.High, float64(table.High), 1e-12)
 }
 
 // Without axes the answer is about systems, and comes first.

@@ -40,6 +40,7 @@ func validityCases() []validityCase {
 		add(name+", draws differ in slope", kind, func(m *simulation) { m.drawSize, m.drawDiv = .08, .08 })
 		add(name+", related languages", kind, func(m *simulation) { m.draws, m.affinity = 5, .6 })
 		add(name+", few queries, uneven", kind, func(m *simulation) { m.draws, m.uneven, m.langSize, m.langDiv = 4, true, .1, .1 })
+		add(name+", the same queries", kind, func(m *simulation) { m.parallel, m.asks, m.hard = true, .3, 1 })
 		add(name+", some missing", kind, func(m *simulation) { m.draws, m.missing, m.lostCells = 5, .05, .08 })
 		add(name+", wide and uneven noise", kind, func(m *simulation) {
 			m.ks, m.candidates, m.sizes, m.quality, m.affinity = []int{1, 3, 12, 48}, 100, 2, .5, .5

@@ -520,7 +520,16 @@ func (x *question) reasonSentence() string {
 	}
 	switch x.reason {
 	case ReasonFewLanguages:
-		return fmt.Sprintf("Claims about languages in general need at least %d; this study has %d. The numbers above are about these %d.", minLanguages, len(g.langs), len(g.langs))
+		text := fmt.Sprintf("Claims about languages in general need at least %d; this study has %d.", minLanguages, len(g.langs))
+		switch {
+		case !x.est.OK:
+			return text
+		case x.est.Languages == 1:
+			return text + " The numbers above are about this one."
+		}
+		return text + fmt.Sprintf(" The numbers above are about these %d.", x.est.Languages)
+	case ReasonFewQueries:
+		return "In " + list(g.lonely()) + " there is one query, and nothing says how it would be with others; with at least two queries in every language there is an interval."
 	case ReasonPartialGrid:
 		return partialSentence(g.design.Partial)
 	case ReasonNotSeparable:

@@ -346,8 +346,25 @@ func TestReasonSentences(t *testing.T) {
 		want string
 	}{
 		{
-			"few languages", func(x *question) { x.reason = ReasonFewLanguages; x.grid.langs = labels("t", 4) },
+			"few languages", func(x *question) {
+				x.reason, x.est.OK, x.est.Languages = ReasonFewLanguages, true, 4
+				x.grid.langs = labels("t", 4)
+			},
 			"Claims about languages in general need at least 5; this study has 4. The numbers above are about these 4.",
+		},
+		{
+			"one language", func(x *question) {
+				x.reason, x.est.OK, x.est.Languages = ReasonFewLanguages, true, 1
+				x.grid.langs = labels("t", 1)
+			},
+			"Claims about languages in general need at least 5; this study has 1. The numbers above are about this one.",
+		},
+		{
+			"few languages, no numbers", func(x *question) {
+				x.reason, x.est.OK = ReasonFewLanguages, false
+				x.grid.langs = labels("t", 4)
+			},
+			"Claims about languages in general need at least 5; this study has 4.",
 		},
 		{"partial", func(x *question) {
 			x.reason = ReasonPartialGrid
