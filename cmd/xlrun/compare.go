@@ -32,11 +32,11 @@ named with -m or after the files; the default is nDCG@10. -groups FILE has lines
 of a query and its group, such as its language, and repeats the tests within
 each group.
 
-Files and the options -m -l -M -J -N -c -ties -j -o are those of xlrun eval and
+Files and the options -m -l -M -J -N -c -q -ties -j -o are those of xlrun eval and
 may be typed as there, attached or not.`,
 	rewrite: shortOptions,
 	foreign: map[string]string{
-		"q": "xlrun eval -q prints the values of each query", "n": "there are no values over all queries to leave out; xlrun eval has -n",
+		"n": "there are no values over all queries to leave out; xlrun eval has -n",
 		"p": "the table has four decimals; -format csv and -format json have all", "Z": "standard scores change no comparison of one query with itself; xlrun eval has -Z",
 		"R": "what a file is in is seen from its content; leave -R out", "T": "what a file is in is seen from its content; leave -T out",
 		"strict": "what is odd about the files stands among the warnings of the comparison; xlrun eval -strict makes errors of it",
@@ -56,6 +56,7 @@ may be typed as there, attached or not.`,
 		fl.IntVar(&c.draws, "permutations", stats.SignFlips, "`number` of random draws of the permutation test")
 		fl.Uint64Var(&c.seed, "seed", 1, "`number` that these draws depend on")
 		fl.StringVar(&c.groups, "groups", "", "also test within groups of queries, such as languages: a `file` of two columns, query and group")
+		fl.BoolVar(&c.byQuery, "q", false, "also name the queries on which runs differ most; in CSV and JSON the values of each query, side by side")
 		fl.BoolVar(&c.agreement, "agreement", false, "also say how alike the rankings are, and the orders of the runs by each measure")
 		fl.Func("l", "the smallest `grade` that is relevant, for measures that name none (default 1)", whole(&c.relevance, 1))
 		fl.Func("M", "evaluate only the first `n` hits of each query (default: all)", whole(&c.depth, 1))
@@ -81,7 +82,7 @@ type comparer struct {
 	documents, workers                        int
 	judgedOnly, wholesale                     bool // wholesale: no measure was named by itself
 	seed                                      uint64
-	all, agreement                            bool
+	all, agreement, byQuery                   bool
 	rule                                      ir.Ties
 	parsed                                    []ir.Measure
 }
@@ -166,7 +167,7 @@ func (c *comparer) compare(ctx context.Context, args []string) error {
 		}
 	}
 	out, err := analysis.Compare(ctx, in, analysis.CompareOptions{
-		Level: c.level, Correction: c.correction, Baseline: base, Draws: c.draws, Seed: c.seed, Ties: c.rule.String(),
+		Level: c.level, Correction: c.correction, Baseline: base, Draws: c.draws, Seed: c.seed, Ties: c.rule.String(), Queries: c.byQuery,
 	})
 	if err != nil {
 		return err
@@ -211,6 +212,8 @@ func (c *comparer) options() error {
 		return wrong("", "-level wants a number between 0.5 and 1, such as 0.95, got %g", c.level)
 	case c.draws < 99:
 		return wrong("", "-permutations wants 99 or more, got %d: p cannot be smaller than one over them", c.draws)
+	case c.byQuery && c.groups != "" && c.format == "csv":
+		return wrong("-format json has both", "-q makes CSV a table of queries, in which -groups has no place")
 	case c.agreement && c.format == "csv":
 		return wrong("-format json, markdown, latex and table have both", "-agreement has no place in CSV, which is one table, that of the differences")
 	}
@@ -609,7 +612,11 @@ func (c *comparer) write(out *analysis.Comparison) error {
 	case "json":
 		err = terminal.WriteComparisonJSON(&b, out)
 	case "csv":
-		err = terminal.WriteComparisonCSV(&b, out)
+		if c.byQuery {
+			err = terminal.WriteQueriesCSV(&b, out)
+		} else {
+			err = terminal.WriteComparisonCSV(&b, out)
+		}
 	case "latex":
 		err = terminal.WriteComparisonLaTeX(&b, out)
 	case "markdown":

@@ -88,6 +88,7 @@ type CompareOptions struct {
 	Draws      int // of the sign-flip test
 	Seed       uint64
 	Ties       string // the rule for equal scores, for the description
+	Queries    bool   // keep the values of queries, and the largest differences of each pair
 }
 
 // Comparison says which of some runs differ, and by how much. As JSON it holds
@@ -104,6 +105,7 @@ type Comparison struct {
 
 	Runs     []ComparedRun     `json:"runs"`
 	Measures []ComparedMeasure `json:"measures"`
+	QueryIDs []string          `json:"query_ids,omitempty"` // in the order of ComparedMean.Values, where these were asked for
 
 	Agreement *Agreement `json:"agreement,omitempty"`
 	Notes     []Note     `json:"notes"`
@@ -143,6 +145,8 @@ type ComparedMean struct {
 	// TieDependent is the number of queries whose value depends on the rule for
 	// equal scores.
 	TieDependent int `json:"tie_dependent"`
+	// Values are those of the queries, where they were asked for.
+	Values []Float `json:"values,omitempty"`
 }
 
 // ComparedPair is the difference of run A and run B: A minus B. Intervals are
@@ -156,6 +160,18 @@ type ComparedPair struct {
 	// Detectable is the difference that a test of this pair alone would find
 	// in 80 % of such samples.
 	Detectable Float `json:"detectable"`
+	// Largest are up to five queries on which the difference is largest in
+	// favour of A, and as many in favour of B, where they were asked for: from
+	// the largest difference to the smallest, equal ones in the order of queries.
+	Largest []QueryDifference `json:"largest,omitempty"`
+}
+
+// QueryDifference is one query of a pair.
+type QueryDifference struct {
+	Query      string `json:"query"`
+	A          Float  `json:"a"`
+	B          Float  `json:"b"`
+	Difference Float  `json:"difference"`
 }
 
 // Difference is a paired t-test with its verdict.
@@ -286,6 +302,9 @@ func Compare(ctx context.Context, in CompareInput, opt CompareOptions) (*Compari
 	for _, r := range in.Runs {
 		c.Runs = append(c.Runs, ComparedRun{Name: r.Name, File: r.File, Missing: append([]string{}, r.Missing...), Unjudged: len(r.Unjudged), Judged10: Float(r.Judged)})
 	}
+	if opt.Queries {
+		c.QueryIDs = in.Queries
+	}
 	var err error
 	for m := range in.Measures {
 		var x measured
@@ -371,6 +390,12 @@ func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (
 		x.out.Systems = append(x.out.Systems, ComparedMean{
 			Run: in.Runs[r].Name, Mean: Float(x.means[r]), Low: Float(one.Low), High: Float(one.High), SD: Float(one.SD), TieDependent: in.Runs[r].dependent(m),
 		})
+		if opt.Queries {
+			last := &x.out.Systems[len(x.out.Systems)-1]
+			for _, v := range values[r] {
+				last.Values = append(last.Values, Float(v))
+			}
+		}
 	}
 	x.pair(opt.Baseline)
 	x.out.Pairs = make([]ComparedPair, len(x.pairs))
@@ -385,6 +410,9 @@ func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (
 		x.out.Pairs[i] = ComparedPair{
 			A: in.Runs[a].Name, B: in.Runs[b].Name, Difference: testPair(d, opt, x.sense), Permutation: Float(p), Exact: exact,
 			Detectable: Float(detectable),
+		}
+		if opt.Queries {
+			x.out.Pairs[i].Largest = in.largest(d, values[a], values[b])
 		}
 	})
 	if err != nil {
@@ -407,6 +435,27 @@ func (in CompareInput) measure(ctx context.Context, m int, opt CompareOptions) (
 	x.warn(in, opt)
 	x.tieOrder(in, m, opt)
 	return x, nil
+}
+
+// mostLargest is how many queries of a pair are named for either side.
+const mostLargest = 5
+
+// largest returns the queries with the largest differences of two runs.
+func (in CompareInput) largest(d, a, b []float64) []QueryDifference {
+	var order []int
+	for q, v := range d {
+		if v != 0 {
+			order = append(order, q)
+		}
+	}
+	slices.SortStableFunc(order, func(i, j int) int { return cmp.Compare(d[j], d[i]) })
+	var out []QueryDifference
+	for i, q := range order {
+		if forA, forB := d[q] > 0 && i < mostLargest, d[q] < 0 && i >= len(order)-mostLargest; forA || forB {
+			out = append(out, QueryDifference{in.Queries[q], Float(a[q]), Float(b[q]), Float(d[q])})
+		}
+	}
+	return out
 }
 
 // rank orders the runs by their means, equal ones as they were given.

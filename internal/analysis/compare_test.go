@@ -451,6 +451,29 @@ func TestCompareSense(t *testing.T) {
 	}
 }
 
+// The largest differences come from either side, never more than five, and
+// never a query without a difference.
+func TestCompareQueries(t *testing.T) {
+	a := []float64{.9, .1, .5, .5, .8, .7, .9, .6, .3}
+	b := []float64{.1, .9, .5, .4, .1, .1, .1, .1, .4}
+	opt := compareOptions()
+	opt.Queries = true
+	c := mustCompare(t, compareInput(a, b), opt)
+	var got []string
+	for _, d := range c.Measures[0].Pairs[0].Largest {
+		got = append(got, fmt.Sprintf("%s %.1f", d.Query, float64(d.Difference)))
+	}
+	if want := "000 0.8, 006 0.8, 004 0.7, 005 0.6, 007 0.5, 008 -0.1, 001 -0.8"; strings.Join(got, ", ") != want {
+		t.Errorf("want %s, got %s", want, strings.Join(got, ", "))
+	}
+	if !slices.Equal(c.QueryIDs, []string{"000", "001", "002", "003", "004", "005", "006", "007", "008"}) || len(c.Measures[0].Systems[1].Values) != 9 || c.Measures[0].Systems[1].Values[1] != .9 {
+		t.Errorf("values: %v %v", c.QueryIDs, c.Measures[0].Systems)
+	}
+	if c := mustCompare(t, compareInput(a, b), compareOptions()); c.QueryIDs != nil || c.Measures[0].Pairs[0].Largest != nil {
+		t.Error("nobody asked for queries")
+	}
+}
+
 // A difference larger than the measure can have is not one that would be found.
 func TestCompareUndetectable(t *testing.T) {
 	c := mustCompare(t, compareInput([]float64{.9, .2}, []float64{.1, .3}), compareOptions())

@@ -46,6 +46,7 @@ func (u *UI) comparison(p painter, c *analysis.Comparison) string {
 			b.WriteString("\n")
 			u.comparePairs(&b, p, m)
 		}
+		u.largest(&b, p, m)
 		for _, g := range m.ByGroup {
 			if len(m.ByGroup) > 3 && len(g.Groups) > 0 {
 				continue
@@ -126,6 +127,28 @@ func (u *UI) comparePairs(b *strings.Builder, p painter, m *analysis.ComparedMea
 	u.narrowTable(b, p, rows, []int{1, 2, 3, 4, 5, 7, 8}, 5, 3, 8, 7, 2)
 	if n := len(m.Pairs) - mostPairs; n > 0 {
 		b.WriteString("  " + p.sym.ellipsis + " and " + count(n, "pair") + " more: -format csv has them all\n")
+	}
+}
+
+// mostLargest is of how many pairs the largest differences are shown to people.
+const mostLargest = 3
+
+// largest shows the queries on which the runs of the first pairs differ most.
+func (u *UI) largest(b *strings.Builder, p painter, m *analysis.ComparedMeasure) {
+	for i, x := range m.Pairs {
+		if i == mostLargest {
+			b.WriteString("\n  " + p.sym.ellipsis + " and " + count(len(m.Pairs)-i, "pair") + " more: -format json has them all\n")
+			return
+		}
+		if len(x.Largest) == 0 {
+			continue
+		}
+		b.WriteString("\n" + p.wrap(u.id(m.Measure)+", queries with the largest differences, "+u.versus(x.A, x.B), 0, 2) + "\n")
+		rows := []row{{"query", u.id(x.A), u.id(x.B), "difference"}}
+		for _, d := range x.Largest {
+			rows = append(rows, row{u.id(d.Query), u.score(d.A), u.score(d.B), u.score(d.Difference)})
+		}
+		u.narrowTable(b, p, rows, []int{1, 2, 3}, 1, 2)
 	}
 }
 
@@ -269,6 +292,32 @@ func WriteComparisonJSON(w io.Writer, c *analysis.Comparison) error {
 	return e.Encode(c)
 }
 
+// WriteQueriesCSV writes one row per measure and query, with the value of each
+// run in a column of its own, in the order of c.Runs, with all digits.
+func WriteQueriesCSV(w io.Writer, c *analysis.Comparison) error {
+	out := csv.NewWriter(w)
+	head := []string{"measure", "query"}
+	for _, r := range c.Runs {
+		head = append(head, r.Name)
+	}
+	_ = out.Write(head) // kept for Error
+	for _, m := range c.Measures {
+		values := map[string][]analysis.Float{}
+		for _, s := range m.Systems {
+			values[s.Run] = s.Values
+		}
+		for q, id := range c.QueryIDs {
+			line := []string{m.Measure, id}
+			for _, r := range c.Runs {
+				line = append(line, strconv.FormatFloat(float64(values[r.Name][q]), 'g', -1, 64))
+			}
+			_ = out.Write(line)
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
 // WriteComparisonCSV writes one row per measure and pair, and with groups one
 // per group too, with all digits; undefined values are empty. A row whose
 // group is "*" is the mean over groups, with groups as the units.
@@ -396,6 +445,21 @@ func pairSheet(c *analysis.Comparison) sheet {
 	return t
 }
 
+// largestSheet holds the queries on which the first pairs of a measure differ
+// most.
+func largestSheet(c *analysis.Comparison) sheet {
+	u := &UI{sym: utf8Symbols}
+	t := sheet{caption: "Queries with the largest differences.", left: 3, head: []string{"measure", "A − B", "query", "A", "B", "difference"}}
+	for _, m := range c.Measures {
+		for _, p := range m.Pairs[:min(len(m.Pairs), mostLargest)] {
+			for _, d := range p.Largest {
+				t.rows = append(t.rows, []string{m.Measure, p.A + " − " + p.B, d.Query, u.score(d.A), u.score(d.B), u.score(d.Difference)})
+			}
+		}
+	}
+	return t
+}
+
 // groupSheet holds the difference of each pair within each group, and their
 // mean over groups.
 func groupSheet(c *analysis.Comparison) sheet {
@@ -445,9 +509,12 @@ func agreementSheets(a *analysis.Agreement) []sheet {
 	return out
 }
 
-// furtherSheets are what -groups and -agreement add.
+// furtherSheets are what -q, -groups and -agreement add.
 func furtherSheets(c *analysis.Comparison) []sheet {
 	var out []sheet
+	if t := largestSheet(c); len(t.rows) > 0 {
+		out = append(out, t)
+	}
 	if t := groupSheet(c); len(t.rows) > 0 {
 		out = append(out, t)
 	}

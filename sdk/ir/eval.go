@@ -137,10 +137,10 @@ type judgedQuery struct {
 // set fills q, for any number of rankings.
 func (q *judgedQuery) set(judgments Judgments) error {
 	q.ideal, q.zeros, q.others = q.ideal[:0], 0, 0
-	for doc, grade := range judgments {
+	for _, grade := range judgments {
 		switch {
 		case grade > maxParameter || grade < -maxParameter:
-			return fmt.Errorf("document %q has the grade %d, which is beyond ±%d", doc, grade, maxParameter)
+			return judgments.Check()
 		case grade > 0:
 			q.ideal = append(q.ideal, int32(grade))
 		case grade == 0:
