@@ -354,12 +354,13 @@ func rename(x Expr) Expr {
 	return x
 }
 
-// settle says how many languages and draws would decide a claim in 8 of 10
-// studies, if the effect is what was measured: the smallest of either that
+// settle says how many languages, draws or queries would decide a claim in 8 of
+// 10 studies, if the effect is what was measured: the smallest of either that
 // does, up to four times as many.
 type settle struct {
 	languages, units int // 0: this alone does not help
 	both             [2]int
+	queries          int  // times as many of those that languages share
 	languagesDiffer  bool // no number of units would
 }
 
@@ -380,30 +381,36 @@ func (x *question) settle(level float64) settle {
 	}
 	lang, unit := max(0, e.VarLanguage-e.VarRest)*g, max(0, e.VarUnit-e.VarRest)*n
 	rest := e.VarRest * g * n
-	enough := func(g2, n2 float64) bool {
+	enough := func(g2, n2, queries float64) bool {
 		c := stats.Crossed{
 			VLang: lang/g2 + rest/g2/n2, VUnit: unit/n2 + rest/g2/n2, VRest: rest / g2 / n2,
 			DFLang: g2 - 1, DFUnit: n2 - 1,
 		}
 		v, df := total(c, x.q)
+		v += e.VarShared / queries
 		t := stats.TQuantile(0.5+level/2, df) + stats.TQuantile(0.8, df)
 		return d >= t*math.Sqrt(v)
 	}
 	for k := e.Languages + 1; k <= 4*e.Languages && out.languages == 0; k++ {
-		if enough(float64(k), n) {
+		if enough(float64(k), n, 1) {
 			out.languages = k
 		}
 	}
 	for k := e.Units + 1; k <= 4*e.Units && out.units == 0; k++ {
-		if enough(g, float64(k)) {
+		if enough(g, float64(k), 1) {
 			out.units = k
 		}
 	}
 	for k := 1.25; k <= 4 && out.both[0] == 0; k += 0.25 {
-		if enough(math.Ceil(k*g), math.Ceil(k*n)) {
+		if enough(math.Ceil(k*g), math.Ceil(k*n), 1) {
 			out.both = [2]int{int(math.Ceil(k * g)), int(math.Ceil(k * n))}
 		}
 	}
-	out.languagesDiffer = out.units == 0 && !enough(g, 1e6)
+	for k := 2; k <= 4 && out.queries == 0; k++ {
+		if e.VarShared > 0 && enough(g, n, float64(k)) {
+			out.queries = k
+		}
+	}
+	out.languagesDiffer = out.units == 0 && !enough(g, 1e6, math.Inf(1))
 	return out
 }

@@ -638,7 +638,8 @@ func (s *sample) estimate(q *quantity) Estimate {
 	if len(s.langs) >= minLanguages {
 		e.Inference = inferLanguages
 		v, e.DF = total(c, q)
-		v, e.DF = s.g.withShared(v, e.DF, s.influences(q))
+		e.VarShared, e.DF = s.g.shared(v, e.DF, s.influences(q))
+		v += e.VarShared
 	} else {
 		// These languages: they are no sample, but their queries are.
 		e.Inference, e.Reason = inferThese, ReasonFewLanguages

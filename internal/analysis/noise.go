@@ -114,19 +114,20 @@ func sharedNoise(langs []answers, alike bool) (v, df float64) {
 	return max(0, v), df
 }
 
-// withShared adds to the variance of a mean over languages what languages have
-// in common where they are asked the same: their scatter does not show it.
-// Where each has queries of its own, the scatter holds their noise already.
-func (g *grid) withShared(variance, df float64, langs []answers) (v, dof float64) {
-	shared, sharedDF := sharedNoise(langs, g.asksAlike())
+// shared is what languages have in common where they are asked the same, as a
+// part of the variance of a mean over languages beside that which their scatter
+// shows, with the degrees of freedom of the sum. Where each has queries of its
+// own, the scatter holds their noise already.
+func (g *grid) shared(variance, df float64, langs []answers) (v, dof float64) {
+	v, sharedDF := sharedNoise(langs, g.asksAlike())
 	k := float64(len(langs))
-	if shared /= k * k; shared <= 0 {
-		return variance, df
+	if v /= k * k; v <= 0 {
+		return 0, df
 	}
-	v = variance + shared
 	// What is added must not make the interval narrower, so languages keep the say
 	// in the degrees of freedom.
-	return v, min(df, v*v/(float64(variance*variance)/df+float64(shared*shared)/sharedDF))
+	sum := variance + v
+	return v, min(df, sum*sum/(float64(variance*variance)/df+float64(v*v)/sharedDF))
 }
 
 // influences returns what each query, in whatever languages, adds to the sum

@@ -166,6 +166,8 @@ type Estimate struct {
 	VarLanguage float64 `json:"var_language"`
 	VarUnit     float64 `json:"var_unit"`
 	VarRest     float64 `json:"var_rest"`
+	// VarShared is due to queries that several languages ask, beside these.
+	VarShared float64 `json:"var_shared"`
 
 	// MDE is the smallest effect that 8 of 10 such studies would tell from zero
 	// at 95 %.

@@ -337,9 +337,8 @@ func (g *grid) overLanguages(a, b *system, langs []int, these bool) Estimate {
 	}
 	e.Inference, e.Method, e.DF = inferLanguages, methodLanguages, float64(len(langs)-1)
 	e.VarLanguage = stats.Variance(q.byLang) / float64(len(langs))
-	v, df := g.withShared(e.VarLanguage, e.DF, g.answers(a, b, langs))
-	e.DF = df
-	e.setLimits(math.Sqrt(v))
+	e.VarShared, e.DF = g.shared(e.VarLanguage, e.DF, g.answers(a, b, langs))
+	e.setLimits(math.Sqrt(e.VarLanguage + e.VarShared))
 	return g.settled(e, q, a, b, langs)
 }
 

@@ -479,8 +479,12 @@ func (x *question) settleSentence(t settle) string {
 		return fmt.Sprintf("With %d %s instead of %d", t.units, units, e.Units) + decided
 	case t.both[0] > 0:
 		return fmt.Sprintf("With %d %s instead of %d, and %d %s instead of %d,", t.both[0], lang, e.Languages, t.both[1], units, e.Units) + decided
+	case t.queries > 0:
+		return fmt.Sprintf("With %d times as many queries", t.queries) + decided
 	case x.op == "==" || x.op == "!=":
 		return ""
+	case e.VarShared > 0:
+		return fmt.Sprintf("An effect so close to what was asked for would take more than four times as many languages and %s, or queries.", units)
 	}
 	return fmt.Sprintf("An effect so close to what was asked for would take more than four times as many languages and %s.", units)
 }

@@ -410,6 +410,7 @@ func TestSettleSentence(t *testing.T) {
 		{settle{languages: 16}, "With 16 target languages instead of 8 an effect of this size would be decided in 8 of 10 such studies."},
 		{settle{units: 12}, "With 12 draws instead of 8 an effect of this size would be decided in 8 of 10 such studies."},
 		{settle{languages: 16, languagesDiffer: true}, "More draws would not help: the languages differ too much among themselves. Add languages. With 16 target languages instead of 8 an effect of this size would be decided in 8 of 10 such studies."},
+		{settle{queries: 3}, "With 3 times as many queries an effect of this size would be decided in 8 of 10 such studies."},
 		{settle{both: [2]int{20, 20}}, "With 20 target languages instead of 8, and 20 draws instead of 8, an effect of this size would be decided in 8 of 10 such studies."},
 		{settle{}, "An effect so close to what was asked for would take more than four times as many languages and draws."},
 	} {
@@ -430,6 +431,10 @@ func TestSettle(t *testing.T) {
 	x.est.VarLanguage, x.est.VarUnit = 1e-7, 4e-5
 	if got := x.settle(.95); got.units <= 8 || got.languages != 0 || got.languagesDiffer {
 		t.Errorf("draws differ: %+v", got)
+	}
+	x.est.VarUnit, x.est.VarShared = 1e-7, 3e-5
+	if got := x.settle(.95); got.queries < 2 || got.units != 0 || got.languages != 0 || got.languagesDiffer {
+		t.Errorf("queries differ: %+v", got)
 	}
 }
 
