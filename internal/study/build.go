@@ -19,7 +19,7 @@ import (
 // Host steps carry an integer revision like bundled components: bump one when
 // its output changes for equal input.
 var hostRevisions = map[Stage]int{
-	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 3, StageAnalyse: 7, StageReport: 1, StageImport: 1, StageFuse: 1, StageJoin: 1,
+	StageMix: 1, StagePool: 1, StageCheck: 1, StageCollect: 3, StageAnalyse: 8, StageReport: 1, StageImport: 1, StageFuse: 1, StageJoin: 1,
 }
 
 // Options control how a plan is made.
