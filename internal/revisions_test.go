@@ -37,7 +37,7 @@ var recorded = map[string]struct {
 	"loader faq":          {1, "a0cb140d0a7e97dd"},
 	"loader sib":          {1, "bbef1d6be035bb40"},
 	"loader bitext":       {1, "22cfe778aa9ea0d1"},
-	"loader trec":         {1, "4e8a78f230750aca"},
+	"loader trec":         {2, "4e8a78f230750aca"},
 	"encoder precomputed": {1, "7cd49e5f5dcf6e4d"},
 	"index flat":          {1, "117d4d1e41582feb"},
 	"index hnsw":          {1, "0cb9276178e272cf"},

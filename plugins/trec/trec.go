@@ -34,14 +34,14 @@ import (
 // Component is the loader "trec".
 var Component = sdk.NewLoader(sdk.Info{
 	Name:     "trec",
-	Revision: 1,
+	Revision: 2,
 	Doc:      "A test collection in TREC's or BEIR's files, plain or compressed: judgments, and queries and documents where they are at hand.",
 }, open)
 
 type options struct {
 	Qrels            string `xl:"qrels,required,path" doc:"The judgments: TREC qrels (query, iteration, document, grade), or TSV, JSON Lines or Parquet with a query-id, a corpus-id and a score per row."`
-	Queries          string `xl:"queries,path" doc:"The queries: lines of id and text with a tab between, JSON Lines with _id and text, or TREC topics; their ids stand for them when left out."`
-	Corpus           string `xl:"corpus,path" doc:"The documents: JSON Lines with _id, title and text, or lines of id and text with a tab between; the ids stand for them when left out."`
+	Queries          string `xl:"queries,path" doc:"The queries: TSV of id and text, or with names of columns in its first line, JSON Lines with _id and text, or TREC topics; their ids stand for them when left out."`
+	Corpus           string `xl:"corpus,path" doc:"The documents: JSON Lines with _id, title and text, or TSV of id and text, or with names of columns in its first line; the ids stand for them when left out."`
 	DocumentIDs      string `xl:"document_ids,path" doc:"The ids of all documents, one a line, where there is no corpus: without it the judged documents are all there are."`
 	QueryLanguage    string `xl:"query_language,required" doc:"The language of the queries, as in the task: isl."`
 	DocumentLanguage string `xl:"document_language,required" doc:"The language of the documents."`
@@ -146,7 +146,7 @@ func (l *loader) Load(ctx context.Context, out sdk.Collector) error {
 		}
 	}
 
-	docs := map[string]struct{}{}
+	docs, first := map[string]struct{}{}, true
 	document := func(t text) error {
 		if _, twice := docs[t.id]; twice {
 			return fmt.Errorf("document %q is there twice", t.id)
@@ -164,7 +164,10 @@ func (l *loader) Load(ctx context.Context, out sdk.Collector) error {
 	case l.o.DocumentIDs != "":
 		err = eachLine(ctx, l.o.DocumentIDs, func(line []byte) error {
 			id, _, _ := strings.Cut(strings.TrimSpace(string(line)), "\t")
-			if id == "" {
+			column, named := columnOf(id)
+			head := first && named && column == idColumn
+			first = first && id == ""
+			if id == "" || head {
 				return nil
 			}
 			return document(text{id: id})
@@ -216,124 +219,206 @@ func (l *loader) Load(ctx context.Context, out sdk.Collector) error {
 // text is a query or a document.
 type text struct{ id, title, body string }
 
-// eachText reads a file of queries or documents, whose format its content
-// tells: a line that starts with "{" is JSON Lines, one with "<top" TREC
-// topics, anything else TSV.
+// eachText reads a file of queries or documents, whose format its first line
+// tells: one that starts with "{" is JSON Lines, one with "<top" TREC topics,
+// anything else TSV.
 func eachText(ctx context.Context, path string, f func(text) error) error {
-	first, topics := true, false
-	var topic bytes.Buffer
 	n := 0
-	flush := func() error {
-		if topic.Len() == 0 {
-			return nil
-		}
-		t, err := parseTopic(topic.String())
-		topic.Reset()
-		if err != nil {
-			return err
-		}
-		n++
-		return f(t)
-	}
+	each := func(t text) error { n++; return f(t) }
+	var read func(line []byte) error
+	end := func() error { return nil }
 	err := eachLine(ctx, path, func(line []byte) error {
+		line = bytes.TrimRight(line, "\r\n")
 		if len(bytes.TrimSpace(line)) == 0 {
 			return nil
 		}
-		low := bytes.ToLower(bytes.TrimSpace(line))
-		if first {
-			topics = bytes.HasPrefix(low, []byte("<top"))
-		}
-		switch {
-		case topics:
-			if bytes.HasPrefix(low, []byte("<top>")) {
-				if err := flush(); err != nil {
-					return err
+		if read == nil {
+			switch low := bytes.ToLower(bytes.TrimSpace(line)); {
+			case low[0] == '{':
+				read = func(line []byte) error {
+					t, err := parseObject(line)
+					if err != nil {
+						return err
+					}
+					return each(t)
 				}
+			case bytes.HasPrefix(low, []byte("<top")):
+				topics := &topicReader{each: each}
+				read, end = topics.line, topics.end
+			default:
+				table := &tableReader{each: each}
+				read = table.line
 			}
-			topic.Write(line)
-			topic.WriteByte('\n')
-			first = false
-			return nil
-		case bytes.HasPrefix(low, []byte("{")):
-			t, err := parseObject(line)
-			if err != nil {
-				return err
-			}
-			first = false
-			n++
-			return f(t)
 		}
-		id, rest, tab := strings.Cut(strings.TrimRight(string(line), "\r\n"), "\t")
-		if first && headOfTSV(id, rest) {
-			first = false
-			return nil
-		}
-		first = false
-		switch {
-		case !tab:
-			return errors.New("want an id and a text with a tab between, a JSON object, or TREC topics")
-		case strings.TrimSpace(id) == "":
-			return errors.New("no id")
-		}
-		n++
-		return f(text{id: strings.TrimSpace(id), body: rest})
+		return read(line)
 	})
 	if err == nil {
-		if err = flush(); err != nil {
+		if err = end(); err == nil && n == 0 {
+			err = errors.New("there is nothing in it")
+		}
+		if err != nil {
 			err = fmt.Errorf("%s: %w", path, err)
 		}
-	}
-	if err == nil && n == 0 {
-		err = fmt.Errorf("%s: there is nothing in it", path)
 	}
 	return err
 }
 
-// headOfTSV tells a line of column names from an id and a text.
-func headOfTSV(id, rest string) bool {
-	names := map[string]bool{"id": true, "_id": true, "qid": true, "query_id": true, "query-id": true, "docid": true, "doc_id": true, "pid": true}
-	texts := map[string]bool{"text": true, "query": true, "title": true, "document": true, "passage": true, "contents": true, "title\ttext": true}
-	return names[strings.ToLower(strings.TrimSpace(id))] && texts[strings.ToLower(strings.TrimSpace(rest))]
+// The columns of a table of texts.
+type column int
+
+const (
+	idColumn column = iota
+	titleColumn
+	bodyColumn
+	numColumns
+	otherColumn // says nothing of the text
+)
+
+// columnNames are the names that tables use, without hyphens and underscores.
+var columnNames = map[string]column{
+	"id": idColumn, "qid": idColumn, "queryid": idColumn, "topicid": idColumn,
+	"docid": idColumn, "did": idColumn, "docno": idColumn, "documentid": idColumn, "corpusid": idColumn, "pid": idColumn, "passageid": idColumn,
+	"title": titleColumn,
+	"text":  bodyColumn, "query": bodyColumn, "question": bodyColumn, "document": bodyColumn, "passage": bodyColumn,
+	"contents": bodyColumn, "content": bodyColumn, "body": bodyColumn,
+	"url": otherColumn, "metadata": otherColumn, "language": otherColumn, "lang": otherColumn,
 }
 
-// parseObject reads one line of JSON Lines: BEIR's names of the fields, or
-// those that other tools give.
-func parseObject(line []byte) (text, error) {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(line, &m); err != nil {
-		return text{}, fmt.Errorf("not a JSON object: %w", err)
-	}
-	field := func(names ...string) (string, error) {
-		for _, name := range names {
-			raw, ok := m[name]
-			if !ok || string(raw) == "null" {
-				continue
-			}
-			var s string
-			if json.Unmarshal(raw, &s) == nil {
-				return s, nil
-			}
-			var n json.Number
-			if name != "title" && json.Unmarshal(raw, &n) == nil {
-				return n.String(), nil // ids are numbers in some collections
-			}
-			return "", fmt.Errorf("field %s: want a string, got %s", name, short(raw))
+func columnOf(name string) (column, bool) {
+	c, ok := columnNames[strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(strings.TrimSpace(name)))]
+	return c, ok
+}
+
+// tableReader reads TSV: columns by the names in its first line, or an id and a
+// text where that names none.
+type tableReader struct {
+	each  func(text) error
+	at    [numColumns]int // −1: there is no such column
+	cells int
+}
+
+func (r *tableReader) line(line []byte) error {
+	cells := strings.Split(string(line), "\t")
+	if r.cells == 0 {
+		if head, err := r.head(cells); head || err != nil {
+			return err
 		}
-		return "", nil
 	}
-	id, err := field("_id", "id", "docid", "doc_id", "query_id", "qid")
-	if err != nil {
-		return text{}, err
+	switch {
+	case len(cells) == 1 && r.cells == 2:
+		return errors.New("want an id and a text with a tab between, a JSON object, or TREC topics")
+	case len(cells) != r.cells:
+		return fmt.Errorf("want %d cells, got %d; a first line with the names of the columns (id, title, text) says which is which, and a text has no tabs", r.cells, len(cells))
 	}
+	var row [numColumns]string
+	for c, i := range r.at {
+		if i >= 0 {
+			row[c] = cells[i]
+		}
+	}
+	id := strings.TrimSpace(row[idColumn])
 	if id == "" {
+		return errors.New("no id")
+	}
+	return r.each(text{id: id, title: strings.TrimSpace(row[titleColumn]), body: row[bodyColumn]})
+}
+
+// head says whether the first line names the columns. One that begins like
+// names and has others that we do not know is refused: it is no text, and what
+// its columns hold is not ours to guess.
+func (r *tableReader) head(cells []string) (bool, error) {
+	r.at, r.cells = [numColumns]int{-1, -1, -1}, len(cells)
+	unknown := ""
+	for i, name := range cells {
+		switch c, ok := columnOf(name); {
+		case !ok:
+			if unknown == "" {
+				unknown = name
+			}
+		case c == otherColumn:
+		case r.at[c] >= 0:
+			if r.at[idColumn] >= 0 {
+				return false, fmt.Errorf("the columns %q and %q say the same; rename one", cells[r.at[c]], name)
+			}
+		default:
+			r.at[c] = i
+		}
+	}
+	begins := r.at[idColumn] == 0
+	switch complete := r.at[idColumn] >= 0 && (r.at[titleColumn] >= 0 || r.at[bodyColumn] >= 0); {
+	case complete && unknown == "":
+		return true, nil
+	case begins && unknown != "":
+		return false, fmt.Errorf("the first line begins like names of columns, but there is no column %q here, only id, title and text, and url, metadata and language, which are not read; rename it", unknown)
+	case begins:
+		return false, errors.New("the first line names an id and neither a title nor a text")
+	}
+	r.at, r.cells = [numColumns]int{idColumn: 0, titleColumn: -1, bodyColumn: 1}, 2
+	return false, nil
+}
+
+// objectNames are BEIR's names of the fields, and those that other tools give.
+var objectNames = [numColumns][]string{
+	idColumn:    {"_id", "id", "docid", "doc_id", "query_id", "qid"},
+	titleColumn: {"title"},
+	bodyColumn:  {"text", "contents", "body", "query"},
+}
+
+// parseObject reads one line of JSON Lines.
+func parseObject(line []byte) (text, error) {
+	if !json.Valid(line) {
+		return text{}, fmt.Errorf("not a JSON object: %w", json.Unmarshal(line, new(any)))
+	}
+	dec := json.NewDecoder(bytes.NewReader(line))
+	if t, err := dec.Token(); err != nil || t != json.Delim('{') {
+		return text{}, errors.New("not a JSON object")
+	}
+	var fields [numColumns]string
+	var from [numColumns]string // the name that gave it
+	for dec.More() {
+		t, err := dec.Token()
+		if err != nil {
+			return text{}, err
+		}
+		name, _ := t.(string) // names are texts
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return text{}, err
+		}
+		c := column(slices.IndexFunc(objectNames[:], func(names []string) bool { return slices.Contains(names, name) }))
+		if c < 0 || string(raw) == "null" {
+			continue
+		}
+		s, err := scalar(raw, c)
+		switch {
+		case err != nil:
+			return text{}, fmt.Errorf("field %s: %w", name, err)
+		case from[c] == name:
+			return text{}, fmt.Errorf("the field %q is there twice", name)
+		case from[c] != "" && fields[c] != s && fields[c] != "" && s != "":
+			return text{}, fmt.Errorf("the fields %q and %q say the same and differ; leave one", from[c], name)
+		case from[c] == "" || fields[c] == "":
+			fields[c], from[c] = s, name
+		}
+	}
+	if fields[idColumn] == "" {
 		return text{}, errors.New(`no "_id" in the object`)
 	}
-	title, err := field("title")
-	if err != nil {
-		return text{}, err
+	return text{fields[idColumn], fields[titleColumn], fields[bodyColumn]}, nil
+}
+
+// scalar returns a text, or a number as it is written: ids are numbers in some
+// collections. Titles are texts.
+func scalar(raw json.RawMessage, c column) (string, error) {
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s, nil
 	}
-	body, err := field("text", "contents", "body", "query")
-	return text{id, title, body}, err
+	var n json.Number
+	if c != titleColumn && json.Unmarshal(raw, &n) == nil {
+		return n.String(), nil
+	}
+	return "", fmt.Errorf("want a string, got %s", short(raw))
 }
 
 func short(raw []byte) string {
@@ -344,18 +429,76 @@ func short(raw []byte) string {
 }
 
 var (
+	tagRE   = regexp.MustCompile(`(?i)<(/?)top\b[^<>]*>`)
 	numRE   = regexp.MustCompile(`(?is)<num>\s*(?:Number:)?\s*([^\s<]+)`)
-	titleRE = regexp.MustCompile(`(?is)<title>\s*(?:Topic:)?(.*?)(?:</title>|<desc|<narr|</top>|$)`)
+	titleRE = regexp.MustCompile(`(?is)<title>\s*(?:Topic:)?(.*?)(?:</title>|<desc|<narr|$)`)
 )
 
-// parseTopic reads one TREC topic: its number and its title.
-func parseTopic(s string) (text, error) {
-	num := numRE.FindStringSubmatch(s)
-	if num == nil {
-		return text{}, fmt.Errorf("a topic without <num>: %q", short([]byte(s)))
+// topicReader reads TREC topics, from a <top> to a </top> or the next <top>,
+// wherever on a line these stand.
+type topicReader struct {
+	each  func(text) error
+	topic bytes.Buffer
+	open  bool
+}
+
+func (r *topicReader) line(line []byte) error {
+	from := 0
+	for _, tag := range tagRE.FindAllSubmatchIndex(line, -1) {
+		if err := r.text(line[from:tag[0]]); err != nil {
+			return err
+		}
+		from = tag[1]
+		if closes := tag[2] < tag[3]; closes && !r.open {
+			return errors.New("a </top> without a <top>")
+		} else if err := r.end(); err != nil {
+			return err
+		} else {
+			r.open = !closes
+		}
 	}
-	t := text{id: num[1]}
-	if title := titleRE.FindStringSubmatch(s); title != nil {
+	if err := r.text(line[from:]); err != nil {
+		return err
+	}
+	r.topic.WriteByte('\n')
+	return nil
+}
+
+// text takes what stands between tags.
+func (r *topicReader) text(b []byte) error {
+	if b = bytes.TrimSpace(b); len(b) > 0 && !r.open {
+		return fmt.Errorf("%q stands outside of <top> and </top>", short(b))
+	}
+	r.topic.Write(b)
+	return nil
+}
+
+// end reads the topic that is open, if one is.
+func (r *topicReader) end() error {
+	s := r.topic.String()
+	r.topic.Reset()
+	if !r.open {
+		return nil
+	}
+	r.open = false
+	t, err := parseTopic(s)
+	if err != nil {
+		return err
+	}
+	return r.each(t)
+}
+
+// parseTopic reads what is inside a TREC topic: its number and its title.
+func parseTopic(s string) (text, error) {
+	nums, title := numRE.FindAllStringSubmatch(s, 2), titleRE.FindStringSubmatch(s)
+	switch {
+	case len(nums) == 0:
+		return text{}, fmt.Errorf("a topic without <num>: %q", short([]byte(s)))
+	case len(nums) > 1 || strings.Count(strings.ToLower(s), "<title>") > 1:
+		return text{}, fmt.Errorf("topic %s has a second <num> or <title>; does it lack its </top>?", nums[0][1])
+	}
+	t := text{id: nums[0][1]}
+	if title != nil {
 		t.body = strings.Join(strings.Fields(title[1]), " ")
 	}
 	return t, nil

@@ -90,6 +90,7 @@ func TestFormats(t *testing.T) {
 		jsonlQueries = `{"_id": "1", "text": "hvar er brauð?", "metadata": {"a": 1}}` + "\n" + `{"_id": 2, "text": "og mjólk?"}` + "\n"
 		tsvQueries   = "1\thvar er brauð?\r\n2\tog mjólk?"
 		topics       = "<top>\n<num> Number: 1\n<title> hvar er\n brauð?\n\n<desc> Description:\nsomething else\n</top>\n\n<top>\n<num>2</num>\n<title>og mjólk?</title>\n</top>\n"
+		oneLine      = "<top> <num> 1 <title> hvar er brauð? </top><top> <num> 2 <title> og mjólk? </top>\n"
 		jsonlCorpus  = `{"_id": "d2", "title": "Milk", "text": "It is there."}` + "\n\n" + `{"id": "d1", "title": "", "contents": "Bread is here."}` + "\n" + `{"docid": "d3", "text": "None."}`
 		tsvCorpus    = "d2\tMilk It is there.\nd1\tBread is here.\nd3\tNone.\n"
 	)
@@ -101,6 +102,10 @@ func TestFormats(t *testing.T) {
 		"a byte order mark":    {"qrels": trecQrels, "queries": "\ufeff" + tsvQueries, "corpus": jsonlCorpus},
 		"documents as TSV":     {"qrels": trecQrels, "queries": tsvQueries, "corpus": tsvCorpus},
 		"judgments as a table": {"qrels": `{"query-id": "1", "corpus-id": "d1", "score": 1}` + "\n" + `{"query-id": "1", "corpus-id": "d2", "score": 0}` + "\n" + `{"query-id": "2", "corpus-id": "d3", "score": 2}`, "queries": tsvQueries, "corpus": jsonlCorpus},
+		"topics on a line":     {"qrels": trecQrels, "queries": oneLine, "corpus": jsonlCorpus},
+		"topics between tags":  {"qrels": trecQrels, "queries": "<top><num>1<title>hvar er brauð?</top><TOP lang='is'>\n<num>2<title>og\nmjólk?\n", "corpus": jsonlCorpus},
+		"columns by name":      {"qrels": trecQrels, "queries": "question\turl\tquery_id\nhvar er brauð?\tx\t1\nog mjólk?\t\t2\n", "corpus": "docid\ttext\tTitle\nd2\tIt is there.\tMilk\nd1\tBread is here.\t\nd3\tNone.\t\n"},
+		"one thing, two names": {"qrels": trecQrels, "queries": tsvQueries, "corpus": strings.Replace(jsonlCorpus, `"text": "None."`, `"text": "None.", "body": "None.", "id": "d3", "query": null, "contents": "", "x": 1, "x": 2`, 1)},
 		"documents with head":  {"qrels": trecQrels, "queries": tsvQueries, "corpus": "docid\ttext\n" + tsvCorpus},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +145,7 @@ func TestMissingTexts(t *testing.T) {
 		{"judgments alone", map[string]string{"qrels": trecQrels}, "1=1 2=2", "d1=d1 d2=d2 d3=d3", map[string]int{
 			countQueryIDs: 2, countDocumentIDs: 3, countOnlyJudged: 3, "collections whose only documents are the judged ones": 1,
 		}},
-		{"with the ids of the documents", map[string]string{"qrels": trecQrels, "document_ids": "d9\nd3\tsomething\n\nd1\n"}, "1=1 2=2", "d9=d9 d3=d3 d1=d1 d2=d2", map[string]int{
+		{"with the ids of the documents", map[string]string{"qrels": trecQrels, "document_ids": "\ndoc_id\ttitle\nd9\nd3\tsomething\n\nd1\n"}, "1=1 2=2", "d9=d9 d3=d3 d1=d1 d2=d2", map[string]int{
 			countQueryIDs: 2, countDocumentIDs: 4, countOnlyJudged: 1,
 		}},
 		{"texts with gaps", map[string]string{"qrels": trecQrels, "queries": "1\t \n3\twho?\n", "corpus": "{\"_id\":\"d1\",\"text\":\"\"}\n{\"_id\":\"d4\",\"text\":\"x\"}"}, "1=1 3=who? 2=2", "d1=d1 d4=x d2=d2 d3=d3", map[string]int{
@@ -190,6 +195,20 @@ func TestMistakes(t *testing.T) {
 		{"a text that is none", map[string]string{"qrels": trecQrels, "corpus": `{"_id": "d1", "text": ["x"]}`}, "corpus:1: field text: want a string, got [\"x\"]"},
 		{"broken JSON", map[string]string{"qrels": trecQrels, "corpus": `{"_id": "d1", `}, "corpus:1: not a JSON object"},
 		{"a topic without a number", map[string]string{"qrels": trecQrels, "queries": "<top>\n<title> x\n</top>\n"}, "a topic without <num>"},
+		{"a topic within another", map[string]string{"qrels": trecQrels, "queries": "<top>\n<num> 1\n<title> x\n<num> 2\n<title> y\n</top>\n"}, "queries:6: topic 1 has a second <num> or <title>; does it lack its </top>?"},
+		{"text outside topics", map[string]string{"qrels": trecQrels, "queries": "<top><num>1</top>\n<num>2<title>y\n"}, `queries:2: "<num>2<title>y" stands outside of <top> and </top>`},
+		{"an end too many", map[string]string{"qrels": trecQrels, "queries": "<top><num>1</top></top>\n"}, "queries:1: a </top> without a <top>"},
+		{"three columns without names", map[string]string{"qrels": trecQrels, "corpus": "d1\tMilk\tIt is there.\n"}, "corpus:1: want 2 cells, got 3; a first line with the names of the columns"},
+		{"a tab in a text", map[string]string{"qrels": trecQrels, "corpus": "id\ttext\nd1\ta\nd2\tb\tc\n"}, "corpus:3: want 2 cells, got 3"},
+		{"a cell too few", map[string]string{"qrels": trecQrels, "corpus": "id\ttitle\ttext\nd1\ta\n"}, "corpus:2: want 3 cells, got 2"},
+		{"an unknown column", map[string]string{"qrels": trecQrels, "queries": "query_id\tfrage\n1\ta\n"}, `queries:1: the first line begins like names of columns, but there is no column "frage" here`},
+		{"ids without texts", map[string]string{"qrels": trecQrels, "queries": "qid\n1\n"}, "queries:1: the first line names an id and neither a title nor a text"},
+		{"a column twice", map[string]string{"qrels": trecQrels, "corpus": "id\ttext\tcontents\nd1\ta\tb\n"}, `corpus:1: the columns "text" and "contents" say the same; rename one`},
+		{"an object among rows", map[string]string{"qrels": trecQrels, "queries": "1\ta\n{\"_id\": \"2\", \"text\": \"b\"}\n"}, "queries:2: want an id and a text with a tab between"},
+		{"a row among objects", map[string]string{"qrels": trecQrels, "queries": "{\"_id\": \"2\", \"text\": \"b\"}\n1\ta\n"}, "queries:2: not a JSON object"},
+		{"an id twice in an object", map[string]string{"qrels": trecQrels, "queries": `{"_id": "1", "text": "a", "_id": "2"}`}, `queries:1: the field "_id" is there twice`},
+		{"a text twice in an object", map[string]string{"qrels": trecQrels, "corpus": `{"_id": "d1", "text": "a", "t": 1, "text": "a"}`}, `corpus:1: the field "text" is there twice`},
+		{"two texts", map[string]string{"qrels": trecQrels, "corpus": `{"_id": "d1", "text": "a", "contents": "b"}`}, `corpus:1: the fields "text" and "contents" say the same and differ`},
 		{"Latin-1", map[string]string{"qrels": trecQrels, "queries": "1\tbrau\xf0\n"}, "queries:1: not UTF-8"},
 		{"an endless line", map[string]string{"qrels": trecQrels, "corpus": "d1\ta\nd2\t" + strings.Repeat("x", maxLine)}, "corpus:2: the line is longer than 64 MiB"},
 		{"nothing", map[string]string{"qrels": trecQrels, "queries": "\n"}, "there is nothing in it"},
