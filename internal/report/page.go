@@ -542,6 +542,9 @@ func (p *page) checks(in Input, general []int) {
 		if !f.InferencePop {
 			value += " With so few target languages the numbers are about these languages only."
 		}
+		if slices.ContainsFunc(s.Analyses[i].Effects, func(e analysis.Effect) bool { return e.Slope.VarShared > 0 || e.AME.VarShared > 0 }) {
+			value += " Languages share queries, and intervals hold what these do to all of them at once."
+		}
 		add(what, value)
 	}
 	var warnings []int

@@ -89,7 +89,7 @@ type Fact struct{ Name, Value string }
 
 // Revision counts the changes of what this package writes; together with the
 // digest of the summary and BundleDigest it names a report.
-const Revision = 7
+const Revision = 8
 
 // Widths of the drawings that stand in the page and on paper, in pixels: there
 // twelve pixels come out as eight points.

@@ -488,6 +488,9 @@ func TestSparseSummaries(t *testing.T) {
 	for i := range a.Languages {
 		a.Languages[i].HasGain, a.Languages[i].Effects = false, nil
 	}
+	alike := fixture(small)
+	alike.Summary.Analyses[0].Effects = slices.Clone(alike.Summary.Analyses[0].Effects)
+	alike.Summary.Analyses[0].Effects[0].AME.VarShared = 1e-6
 	diversityOnly := fixture(shape{budgets: 1, languages: 3, draws: 2, sizes: []int64{5000}, diversities: []int{1, 2, 9}})
 	for name, c := range map[string]struct {
 		in      Input
@@ -497,6 +500,7 @@ func TestSparseSummaries(t *testing.T) {
 		"one":            {in, 2, "In zero_shot, 144 pairs of a training set and a test set were compared as normalised text; one text in common"},
 		"empty":          {empty, 0, "Empty"},
 		"bare":           {bare, 0, "no data"},
+		"alike":          {alike, 7, "Languages share queries, and intervals hold what these do to all of them at once."},
 		"partial":        {partial, 7, "Only part of the grid was run:</b> 3 of 600 cells (-only size=xs)"},
 		"two":            {two, 14, `id="table-other-languages"`},
 		"no baseline":    {noBaseline, 4, "this study has no untrained encoder"},
