@@ -39,7 +39,7 @@ On a terminal prints a table, elsewhere trec_eval's lines; see -format.`,
 	},
 	setup: func(a *app, fs *flag.FlagSet) func(context.Context, []string) int {
 		e := &evalCommand{app: a, places: 4, level: 1}
-		fs.Func("m", "a `measure`, or several of one family (P.5,10) or set (official, set, all_trec); may be repeated", func(s string) error {
+		fs.Func("m", "a `measure`, or several of one family (P.5,10) or set (official, set, all_trec); may be repeated; help lists them all", func(s string) error {
 			e.asked = append(e.asked, s)
 			return nil
 		})
@@ -87,6 +87,9 @@ type evalCommand struct {
 }
 
 func (e *evalCommand) run(ctx context.Context, args []string) int {
+	if slices.Contains(e.asked, "help") {
+		return e.listMeasures()
+	}
 	qrels, runs, code := e.prepare(args)
 	if code != exitDone {
 		return code
@@ -96,6 +99,21 @@ func (e *evalCommand) run(ctx context.Context, args []string) int {
 		return code
 	}
 	return e.print(result)
+}
+
+// listMeasures prints every measure and what it means.
+func (e *evalCommand) listMeasures() int {
+	for name, doc := range ir.Families() {
+		for i, line := range folded(doc, 80-25) {
+			if i > 0 {
+				name = ""
+			}
+			if _, err := fmt.Fprintf(e.stdout, "%-24s %s\n", name, line); err != nil {
+				return e.fail(err, "")
+			}
+		}
+	}
+	return exitDone
 }
 
 // usage says what is wrong with the command line.

@@ -375,3 +375,18 @@ func TestSense(t *testing.T) {
 		t.Errorf("no measure: got %v", got)
 	}
 }
+
+// What is listed can be asked for, and says what it is.
+func TestFamilies(t *testing.T) {
+	n := 0
+	for name, doc := range Families() {
+		ms, err := ParseMeasures(strings.NewReplacer("@k", "@7", "@recall", "@0.5").Replace(name))
+		if err != nil || len(ms) == 0 || ms[0].Doc() != doc || doc == "" {
+			t.Errorf("%s: %v, %q", name, err, doc)
+		}
+		n++
+	}
+	if n != len(families) {
+		t.Errorf("%d of %d families", n, len(families))
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strconv"
@@ -860,16 +861,32 @@ func measureNames() string {
 		if f.trecOnly {
 			continue
 		}
-		switch f.at {
-		case atRequired:
-			names = append(names, f.name+"@k")
-		case atRecall:
-			names = append(names, f.name+"@recall")
-		default:
-			names = append(names, f.name)
-		}
+		names = append(names, f.spelling())
 	}
 	return strings.Join(names, ", ") + " and those of trec_eval"
+}
+
+// spelling is the name with the cutoff or level that it must have.
+func (f *family) spelling() string {
+	switch f.at {
+	case atRequired:
+		return f.name + "@k"
+	case atRecall:
+		return f.name + "@recall"
+	}
+	return f.name
+}
+
+// Families returns everything that can be measured: a name, with the cutoff or
+// level of recall that must follow it, and what it means, as [Measure.Doc] says.
+func Families() iter.Seq2[string, string] {
+	return func(yield func(name, doc string) bool) {
+		for i := range families {
+			if !yield(families[i].spelling(), families[i].doc) {
+				return
+			}
+		}
+	}
 }
 
 // refused are measures of ir_measures that are not here, with the reason.
