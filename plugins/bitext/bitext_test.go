@@ -11,27 +11,8 @@ import (
 	"testing"
 
 	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/sdktest"
 )
-
-type collector struct {
-	queries   []sdk.Query
-	documents []sdk.Document
-	qrels     []sdk.Qrel
-	pairs     []sdk.Pair
-	counts    map[string]int
-}
-
-func (c *collector) Query(q sdk.Query) error       { c.queries = append(c.queries, q); return nil }
-func (c *collector) Document(d sdk.Document) error { c.documents = append(c.documents, d); return nil }
-func (c *collector) Qrel(q sdk.Qrel) error         { c.qrels = append(c.qrels, q); return nil }
-func (c *collector) Pair(p sdk.Pair) error         { c.pairs = append(c.pairs, p); return nil }
-func (c *collector) Progress(_, _ int64)           {}
-func (c *collector) Count(name string, n int) {
-	if c.counts == nil {
-		c.counts = map[string]int{}
-	}
-	c.counts[name] += n
-}
 
 func opened(t *testing.T, config map[string]any) (sdk.Loader, error) {
 	t.Helper()
@@ -46,14 +27,9 @@ func opened(t *testing.T, config map[string]any) (sdk.Loader, error) {
 	return l.(sdk.Loader), nil
 }
 
-func loaded(t *testing.T, config map[string]any) (*collector, error) {
+func loaded(t *testing.T, config map[string]any) (*sdktest.Collection, error) {
 	t.Helper()
-	l, err := opened(t, config)
-	if err != nil {
-		return nil, err
-	}
-	var c collector
-	return &c, l.Load(t.Context(), &c)
+	return sdktest.Load(t, Component, config)
 }
 
 func write(t *testing.T, files map[string]string) string {
@@ -126,27 +102,27 @@ func TestLoad(t *testing.T) {
 		if !slices.Equal(names, c.sources) {
 			t.Errorf("%s: sources %v", name, names)
 		}
-		var got collector
+		var got sdktest.Collection
 		if err := l.Load(t.Context(), &got); err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if len(got.queries) != 4 || len(got.documents) != 4 || len(got.qrels) != 4 || len(got.pairs) != 4 || got.counts["empty text"] != 1 {
-			t.Errorf("%s: %d queries, %d documents, %d pairs, %v", name, len(got.queries), len(got.documents), len(got.pairs), got.counts)
+		if len(got.Queries) != 4 || len(got.Documents) != 4 || len(got.Qrels) != 4 || len(got.Pairs) != 4 || got.Counts["empty text"] != 1 {
+			t.Errorf("%s: %d queries, %d documents, %d pairs, %v", name, len(got.Queries), len(got.Documents), len(got.Pairs), got.Counts)
 			continue
 		}
-		if want := (sdk.Query{ID: "afr-eng/afr/0", Language: "afr", Text: "Waar?", Group: "afr-eng/0", Origin: "afr-eng"}); got.queries[0] != want {
-			t.Errorf("%s: got %+v", name, got.queries[0])
+		if want := (sdk.Query{ID: "afr-eng/afr/0", Language: "afr", Text: "Waar?", Group: "afr-eng/0", Origin: "afr-eng"}); got.Queries[0] != want {
+			t.Errorf("%s: got %+v", name, got.Queries[0])
 		}
-		if want := (sdk.Document{ID: "eng-tur/eng/1", Language: "eng", Text: "So.", Group: "eng-tur/1", Origin: "eng-tur"}); got.documents[3] != want {
-			t.Errorf("%s: got %+v", name, got.documents[3])
+		if want := (sdk.Document{ID: "eng-tur/eng/1", Language: "eng", Text: "So.", Group: "eng-tur/1", Origin: "eng-tur"}); got.Documents[3] != want {
+			t.Errorf("%s: got %+v", name, got.Documents[3])
 		}
-		if p := got.pairs[2]; p.A.Text != "Ne?" || p.A.Language != "tur" || p.B.Text != "What?" || p.B.Language != "eng" || p.Kind != "translation" {
+		if p := got.Pairs[2]; p.A.Text != "Ne?" || p.A.Language != "tur" || p.B.Text != "What?" || p.B.Language != "eng" || p.Kind != "translation" {
 			t.Errorf("%s: got %+v", name, p)
 		}
 	}
 	c, err := loaded(t, map[string]any{"path": write(t, tatoeba), "languages": []string{"tur"}, "format": "tatoeba"})
-	if err != nil || len(c.queries) != 2 || c.queries[0].Language != "tur" {
+	if err != nil || len(c.Queries) != 2 || c.Queries[0].Language != "tur" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
@@ -221,11 +197,11 @@ func TestTatoeba(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.queries) != 65814 || len(c.documents) != 65814 || len(c.pairs) != 65814 || len(c.counts) != 0 {
-		t.Errorf("%d queries, %d documents, %d pairs, %v", len(c.queries), len(c.documents), len(c.pairs), c.counts)
+	if len(c.Queries) != 65814 || len(c.Documents) != 65814 || len(c.Pairs) != 65814 || len(c.Counts) != 0 {
+		t.Errorf("%d queries, %d documents, %d pairs, %v", len(c.Queries), len(c.Documents), len(c.Pairs), c.Counts)
 	}
 	langs := map[string]int{}
-	for _, q := range c.queries {
+	for _, q := range c.Queries {
 		langs[q.Language]++
 	}
 	if len(langs) != 76 || langs["cym"] != 575 || langs["afr"] != 1000 {

@@ -11,27 +11,8 @@ import (
 	"testing"
 
 	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/sdktest"
 )
-
-type collector struct {
-	queries   []sdk.Query
-	documents []sdk.Document
-	qrels     []sdk.Qrel
-	pairs     []sdk.Pair
-	counts    map[string]int
-}
-
-func (c *collector) Query(q sdk.Query) error       { c.queries = append(c.queries, q); return nil }
-func (c *collector) Document(d sdk.Document) error { c.documents = append(c.documents, d); return nil }
-func (c *collector) Qrel(q sdk.Qrel) error         { c.qrels = append(c.qrels, q); return nil }
-func (c *collector) Pair(p sdk.Pair) error         { c.pairs = append(c.pairs, p); return nil }
-func (c *collector) Progress(_, _ int64)           {}
-func (c *collector) Count(name string, n int) {
-	if c.counts == nil {
-		c.counts = map[string]int{}
-	}
-	c.counts[name] += n
-}
 
 func opened(t *testing.T, config map[string]any) (sdk.Loader, error) {
 	t.Helper()
@@ -46,14 +27,9 @@ func opened(t *testing.T, config map[string]any) (sdk.Loader, error) {
 	return l.(sdk.Loader), nil
 }
 
-func loaded(t *testing.T, config map[string]any) (*collector, error) {
+func loaded(t *testing.T, config map[string]any) (*sdktest.Collection, error) {
 	t.Helper()
-	l, err := opened(t, config)
-	if err != nil {
-		return nil, err
-	}
-	var c collector
-	return &c, l.Load(t.Context(), &c)
+	return sdktest.Load(t, Component, config)
 }
 
 func write(t *testing.T, files map[string]string) string {
@@ -110,40 +86,40 @@ func TestLoad(t *testing.T) {
 	if want := []sdk.Source{{Name: "cat.jsonl.gz", Path: filepath.Join(dir, "cat.jsonl.gz")}, {Name: "eng.jsonl", Path: filepath.Join(dir, "eng.jsonl")}}; !slices.Equal(sources, want) {
 		t.Errorf("sources %v", sources)
 	}
-	var c collector
+	var c sdktest.Collection
 	if err := l.Load(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.queries) != 4 || len(c.documents) != 4 || len(c.qrels) != 4 || len(c.pairs) != 2 {
-		t.Fatalf("%d queries, %d documents, %d qrels, %d pairs", len(c.queries), len(c.documents), len(c.qrels), len(c.pairs))
+	if len(c.Queries) != 4 || len(c.Documents) != 4 || len(c.Qrels) != 4 || len(c.Pairs) != 2 {
+		t.Fatalf("%d queries, %d documents, %d qrels, %d pairs", len(c.Queries), len(c.Documents), len(c.Qrels), len(c.Pairs))
 	}
 	want := []sdk.Pair{
 		{Kind: "question-answer", Group: "g1", A: sdk.Text{ID: "cat/q1", Language: "cat", Text: "Com?"}, B: sdk.Text{ID: "eng/q1.answer", Language: "eng", Text: "So."}},
 		{Kind: "question-question", Group: "g1", A: sdk.Text{ID: "cat/q1", Language: "cat", Text: "Com?"}, B: sdk.Text{ID: "eng/q1", Language: "eng", Text: "How?"}},
 	}
-	if !slices.Equal(c.pairs, want) {
-		t.Errorf("got %+v", c.pairs)
+	if !slices.Equal(c.Pairs, want) {
+		t.Errorf("got %+v", c.Pairs)
 	}
-	if c.counts["empty text"] != 1 || c.counts["row without a group"] != 1 || c.counts["row without one in the pivot language"] != 1 {
-		t.Errorf("counts %v", c.counts)
+	if c.Counts["empty text"] != 1 || c.Counts["row without a group"] != 1 || c.Counts["row without one in the pivot language"] != 1 {
+		t.Errorf("counts %v", c.Counts)
 	}
 	test, err := loaded(t, map[string]any{"path": dir, "split": "test"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (sdk.Query{ID: "cat/q2", Language: "cat", Text: "Per què?", Group: "g2", Origin: "p"}); test.queries[0] != want || len(test.queries) != 2 {
-		t.Errorf("got %+v", test.queries)
+	if want := (sdk.Query{ID: "cat/q2", Language: "cat", Text: "Per què?", Group: "g2", Origin: "p"}); test.Queries[0] != want || len(test.Queries) != 2 {
+		t.Errorf("got %+v", test.Queries)
 	}
-	if want := (sdk.Qrel{Query: "cat/q2", Document: "cat/q2.answer", Relevance: 1}); test.qrels[0] != want {
-		t.Errorf("got %+v", test.qrels)
+	if want := (sdk.Qrel{Query: "cat/q2", Document: "cat/q2.answer", Relevance: 1}); test.Qrels[0] != want {
+		t.Errorf("got %+v", test.Qrels)
 	}
 	all, err := loaded(t, map[string]any{"path": dir, "split": "all"})
-	if err != nil || len(all.queries) != 6 {
-		t.Errorf("%d queries, %v", len(all.queries), err)
+	if err != nil || len(all.Queries) != 6 {
+		t.Errorf("%d queries, %v", len(all.Queries), err)
 	}
 	one, err := loaded(t, map[string]any{"path": dir, "split": "all", "languages": []string{}})
-	if err != nil || len(one.queries) != 2 || len(one.pairs) != 0 {
-		t.Errorf("%d queries, %v", len(one.queries), err)
+	if err != nil || len(one.Queries) != 2 || len(one.Pairs) != 0 {
+		t.Errorf("%d queries, %v", len(one.Queries), err)
 	}
 }
 
@@ -200,8 +176,8 @@ func TestMinifaq(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(c.queries) != 15*n || len(c.documents) != 15*n || len(c.pairs) != 2*14*n || len(c.counts) != 0 {
-			t.Errorf("%s: %d queries, %d documents, %d pairs, counts %v", split, len(c.queries), len(c.documents), len(c.pairs), c.counts)
+		if len(c.Queries) != 15*n || len(c.Documents) != 15*n || len(c.Pairs) != 2*14*n || len(c.Counts) != 0 {
+			t.Errorf("%s: %d queries, %d documents, %d pairs, counts %v", split, len(c.Queries), len(c.Documents), len(c.Pairs), c.Counts)
 		}
 	}
 }

@@ -14,27 +14,8 @@ import (
 	"testing"
 
 	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/sdktest"
 )
-
-type collector struct {
-	queries   []sdk.Query
-	documents []sdk.Document
-	qrels     []sdk.Qrel
-	pairs     []sdk.Pair
-	counts    map[string]int
-}
-
-func (c *collector) Query(q sdk.Query) error       { c.queries = append(c.queries, q); return nil }
-func (c *collector) Document(d sdk.Document) error { c.documents = append(c.documents, d); return nil }
-func (c *collector) Qrel(q sdk.Qrel) error         { c.qrels = append(c.qrels, q); return nil }
-func (c *collector) Pair(p sdk.Pair) error         { c.pairs = append(c.pairs, p); return nil }
-func (c *collector) Progress(_, _ int64)           {}
-func (c *collector) Count(name string, n int) {
-	if c.counts == nil {
-		c.counts = map[string]int{}
-	}
-	c.counts[name] += n
-}
 
 // opened opens the loader with options written as in a workflow.
 func opened(t *testing.T, config map[string]any) (sdk.Loader, error) {
@@ -51,14 +32,9 @@ func opened(t *testing.T, config map[string]any) (sdk.Loader, error) {
 }
 
 // loaded opens and loads; it returns the first error on the way.
-func loaded(t *testing.T, config map[string]any) (*collector, error) {
+func loaded(t *testing.T, config map[string]any) (*sdktest.Collection, error) {
 	t.Helper()
-	l, err := opened(t, config)
-	if err != nil {
-		return nil, err
-	}
-	var c collector
-	return &c, l.Load(t.Context(), &c)
+	return sdktest.Load(t, Component, config)
 }
 
 func write(t *testing.T, dir string, files map[string]string) string {
@@ -122,25 +98,25 @@ func TestLoad(t *testing.T) {
 	}; !slices.Equal(sources, want) {
 		t.Errorf("sources %v, want %v", sources, want)
 	}
-	var c collector
+	var c sdktest.Collection
 	if err := l.Load(t.Context(), &c); err != nil {
 		t.Fatal(err)
 	}
-	if len(c.queries) != 5 || len(c.documents) != 5 || len(c.qrels) != 5 || len(c.pairs) != 2 {
-		t.Fatalf("%d queries, %d documents, %d qrels, %d pairs", len(c.queries), len(c.documents), len(c.qrels), len(c.pairs))
+	if len(c.Queries) != 5 || len(c.Documents) != 5 || len(c.Qrels) != 5 || len(c.Pairs) != 2 {
+		t.Fatalf("%d queries, %d documents, %d qrels, %d pairs", len(c.Queries), len(c.Documents), len(c.Qrels), len(c.Pairs))
 	}
-	if want := (sdk.Query{ID: "cat_Latn/q3", Language: "cat_Latn", Text: "Va dir tres.", Group: "3"}); c.queries[0] != want {
-		t.Errorf("got %+v", c.queries[0])
+	if want := (sdk.Query{ID: "cat_Latn/q3", Language: "cat_Latn", Text: "Va dir tres.", Group: "3"}); c.Queries[0] != want {
+		t.Errorf("got %+v", c.Queries[0])
 	}
 	if want := (sdk.Pair{
 		Kind: "translation", Group: "3",
 		A: sdk.Text{ID: "cat_Latn/q3", Language: "cat_Latn", Text: "Va dir tres."},
 		B: sdk.Text{ID: "eng_Latn/d3", Language: "eng_Latn", Text: `He said "three".`},
-	}); c.pairs[0] != want {
-		t.Errorf("got %+v", c.pairs[0])
+	}); c.Pairs[0] != want {
+		t.Errorf("got %+v", c.Pairs[0])
 	}
-	if c.counts["empty text"] != 1 || c.counts["sentence without one in the pivot language"] != 1 {
-		t.Errorf("counts %v", c.counts)
+	if c.Counts["empty text"] != 1 || c.Counts["sentence without one in the pivot language"] != 1 {
+		t.Errorf("counts %v", c.Counts)
 	}
 }
 
@@ -209,14 +185,14 @@ func TestSIB200(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(c.queries) != 139*n || len(c.documents) != 139*n || len(c.qrels) != 139*n || len(c.pairs) != 138*n || len(c.counts) != 0 {
-			t.Errorf("%s: %d queries, %d documents, %d qrels, %d pairs, counts %v", split, len(c.queries), len(c.documents), len(c.qrels), len(c.pairs), c.counts)
+		if len(c.Queries) != 139*n || len(c.Documents) != 139*n || len(c.Qrels) != 139*n || len(c.Pairs) != 138*n || len(c.Counts) != 0 {
+			t.Errorf("%s: %d queries, %d documents, %d qrels, %d pairs, counts %v", split, len(c.Queries), len(c.Documents), len(c.Qrels), len(c.Pairs), c.Counts)
 		}
 		if split != "test" {
 			continue
 		}
 		h := sha256.New()
-		for _, q := range c.queries {
+		for _, q := range c.Queries {
 			_, _ = fmt.Fprintf(h, "%s\t%s\t%s\n", q.Language, q.Group, q.Text)
 		}
 		// The same lines, read by Python's csv module.

@@ -15,25 +15,6 @@ import (
 	"github.com/xlrun/xlrun/sdk/sdktest"
 )
 
-type collector struct {
-	queries   []sdk.Query
-	documents []sdk.Document
-	qrels     []sdk.Qrel
-	counts    map[string]int
-}
-
-func (c *collector) Query(q sdk.Query) error       { c.queries = append(c.queries, q); return nil }
-func (c *collector) Document(d sdk.Document) error { c.documents = append(c.documents, d); return nil }
-func (c *collector) Qrel(q sdk.Qrel) error         { c.qrels = append(c.qrels, q); return nil }
-func (c *collector) Pair(sdk.Pair) error           { panic("there are no pairs in these files") }
-func (c *collector) Progress(_, _ int64)           {}
-func (c *collector) Count(name string, n int) {
-	if c.counts == nil {
-		c.counts = map[string]int{}
-	}
-	c.counts[name] += n
-}
-
 // config writes files and names them as arguments of the loader.
 func config(t *testing.T, files map[string]string) map[string]any {
 	t.Helper()
@@ -61,18 +42,9 @@ func config(t *testing.T, files map[string]string) map[string]any {
 	return c
 }
 
-func loaded(t *testing.T, files map[string]string) (*collector, error) {
+func loaded(t *testing.T, files map[string]string) (*sdktest.Collection, error) {
 	t.Helper()
-	b, err := json.Marshal(config(t, files))
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := Component.Open(t.Context(), b, nil)
-	if err != nil {
-		return nil, err
-	}
-	var c collector
-	return &c, l.(sdk.Loader).Load(t.Context(), &c)
+	return sdktest.Load(t, Component, config(t, files))
 }
 
 const (
@@ -117,17 +89,17 @@ func TestFormats(t *testing.T) {
 			if strings.HasPrefix(name, "documents") {
 				want = []sdk.Document{{ID: "d2", Language: "eng", Text: "Milk It is there."}, documents[1], documents[2]}
 			}
-			if d := cmp.Diff(queries, c.queries); d != "" {
+			if d := cmp.Diff(queries, c.Queries); d != "" {
 				t.Errorf("queries (-want +got):\n%s", d)
 			}
-			if d := cmp.Diff(want, c.documents); d != "" {
+			if d := cmp.Diff(want, c.Documents); d != "" {
 				t.Errorf("documents (-want +got):\n%s", d)
 			}
-			if d := cmp.Diff(wantQrels, c.qrels); d != "" {
+			if d := cmp.Diff(wantQrels, c.Qrels); d != "" {
 				t.Errorf("qrels (-want +got):\n%s", d)
 			}
-			if len(c.counts) != 0 {
-				t.Errorf("counted: %v", c.counts)
+			if len(c.Counts) != 0 {
+				t.Errorf("counted: %v", c.Counts)
 			}
 		})
 	}
@@ -158,16 +130,16 @@ func TestMissingTexts(t *testing.T) {
 				t.Fatal(err)
 			}
 			var queries, documents []string
-			for _, q := range got.queries {
+			for _, q := range got.Queries {
 				queries = append(queries, q.ID+"="+q.Text)
 			}
-			for _, d := range got.documents {
+			for _, d := range got.Documents {
 				documents = append(documents, d.ID+"="+d.Text)
 			}
 			if d := cmp.Diff([]string{c.queries, c.documents}, []string{strings.Join(queries, " "), strings.Join(documents, " ")}); d != "" {
 				t.Errorf("(-want +got):\n%s", d)
 			}
-			if d := cmp.Diff(c.counts, got.counts); d != "" {
+			if d := cmp.Diff(c.counts, got.Counts); d != "" {
 				t.Errorf("counts (-want +got):\n%s", d)
 			}
 		})
