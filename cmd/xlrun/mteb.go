@@ -24,7 +24,9 @@ import (
 	"github.com/xlrun/xlrun/internal/mteb"
 	"github.com/xlrun/xlrun/internal/report"
 	"github.com/xlrun/xlrun/internal/results"
+	"github.com/xlrun/xlrun/internal/terminal"
 	"github.com/xlrun/xlrun/sdk"
+	"github.com/xlrun/xlrun/sdk/ir"
 )
 
 var importVerb = &verb{
@@ -33,7 +35,8 @@ var importVerb = &verb{
 folder of TASK.json per model), compares the models over subsets, and prints a
 table for each task. With -o, OUT gets scores.parquet and scores.csv with every
 number, tables/ with the tables as CSV, LaTeX and Markdown, and runs/ with
-predictions as TREC runs, which run "trec" blocks of a workflow can name.
+predictions as TREC runs, which run "trec" blocks of a workflow can name. It is
+written completely or not at all, and replaces an earlier import and nothing else.
 
 Files hold means, not values of queries: intervals are over subsets, of the
 differences between models within them.`,
@@ -80,49 +83,37 @@ func (a *app) importMTEB(dir string, o importOptions) int {
 	for _, s := range archive.Skipped {
 		a.ui.Warning(fmt.Sprintf("%s is passed over: %s", s.File, s.Why))
 	}
-	noNumbers, first := 0, ""
-	for _, r := range archive.Results {
-		if r.NoNumbers > 0 && noNumbers == 0 {
-			first = r.File
-		}
-		noNumbers += r.NoNumbers
-	}
-	if noNumbers > 0 {
-		a.ui.Warning(fmt.Sprintf("values that are no numbers (NaN, Infinity or text) are left out: %d, the first in %s", noNumbers, first))
-	}
+	a.warnNoNumbers(archive)
 	rows, unnamed := scoreRows(archive)
 	if len(rows) == 0 && len(archive.Predictions) == 0 {
 		a.ui.Error(fmt.Errorf("there are no results of MTEB below %s", dir), "they lie as results/MODEL/REVISION/TASK.json")
 		return exitUsage
 	}
+	var tables []analysis.ScoreTable
+	if len(rows) > 0 {
+		if m, ok := mteb.Measure(o.measure); ok {
+			o.measure = m
+		}
+		if tables, err = analysis.CompareScores(rows, analysis.ScoreOptions{Measure: o.measure, Baseline: o.baseline, Tasks: o.tasks}); err != nil {
+			a.ui.Error(err)
+			return exitUsage
+		}
+	}
+	runs := 0
 	if o.out != "" {
-		if err := a.writeImport(o.out, archive, rows); err != nil {
+		runs, err = a.writeImport(o.out, archive, rows, tables)
+		var foreign foreignError
+		switch {
+		case errors.As(err, &foreign):
+			a.ui.Error(err, "name a directory that does not exist, or remove what is there; only what an import wrote is replaced")
+			return exitUsage
+		case err != nil:
 			a.ui.Error(err)
 			return exitFailed
 		}
 	}
 	if len(rows) == 0 {
 		return exitDone
-	}
-	if m, ok := mteb.Measure(o.measure); ok {
-		o.measure = m
-	}
-	tables, err := analysis.CompareScores(rows, analysis.ScoreOptions{Measure: o.measure, Baseline: o.baseline, Tasks: o.tasks})
-	if err != nil {
-		a.ui.Error(err)
-		return exitUsage
-	}
-	if o.out != "" {
-		for i, t := range tables {
-			p := paperOfScores(&t)
-			name := filepath.Join(o.out, "tables", tableFile(tables, i))
-			for ext, b := range map[string][]byte{".csv": p.CSV(), ".tex": p.LaTeX(tableFile(tables, i)), ".md": p.Markdown()} {
-				if err := writeFile(name+ext, b); err != nil {
-					a.ui.Error(err)
-					return exitFailed
-				}
-			}
-		}
 	}
 	if err := a.printScores(tables, o.format); err != nil {
 		a.ui.Error(err)
@@ -136,7 +127,7 @@ func (a *app) importMTEB(dir string, o importOptions) int {
 		_, _ = fmt.Fprintf(a.stdout, "\n%s.\n", text)
 		if o.out != "" {
 			_, _ = fmt.Fprintf(a.stdout, "Scores    %s\nTables    %s\n", filepath.Join(o.out, "scores.parquet"), filepath.Join(o.out, "tables"))
-			if len(archive.Predictions) > 0 {
+			if runs > 0 {
 				_, _ = fmt.Fprintf(a.stdout, "Runs      %s\n", filepath.Join(o.out, "runs"))
 			}
 		}
@@ -145,6 +136,34 @@ func (a *app) importMTEB(dir string, o importOptions) int {
 		a.ui.Warning(fmt.Sprintf("%d files of predictions are not read", len(archive.Predictions)), "-o OUT writes them as TREC runs")
 	}
 	return exitDone
+}
+
+// warnNoNumbers counts the values that are left out, by measure.
+func (a *app) warnNoNumbers(archive *mteb.Archive) {
+	n, first, by := 0, "", map[string]int{}
+	for _, r := range archive.Results {
+		for _, x := range r.NoNumbers {
+			if n == 0 {
+				first = fmt.Sprintf("%s of %s in %s", x.Key, x.Subset, r.File)
+			}
+			n++
+			by[x.Key]++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	keys := slices.Sorted(maps.Keys(by))
+	slices.SortStableFunc(keys, func(x, y string) int { return by[y] - by[x] })
+	var parts []string
+	const most = 6
+	for _, k := range keys[:min(most, len(keys))] {
+		parts = append(parts, fmt.Sprintf("%s %d", k, by[k]))
+	}
+	if more := len(keys) - most; more > 0 {
+		parts = append(parts, fmt.Sprintf("and of %d more measures", more))
+	}
+	a.ui.Warning(fmt.Sprintf("values that are no numbers (NaN, Infinity, null, text or beyond 64 bits) are left out: %d (%s), the first %s", n, strings.Join(parts, ", "), first))
 }
 
 func distinct(rows []results.Score, key func(results.Score) string) int {
@@ -161,7 +180,11 @@ func scoreRows(archive *mteb.Archive) (rows []results.Score, unnamed int) {
 	for _, r := range archive.Results {
 		for _, e := range r.Entries {
 			for _, s := range e.Scores {
-				if _, ok := mteb.Measure(s.Key); !ok && s.Key != "main_score" {
+				_, ok := mteb.Measure(s.Key)
+				if m, err := ir.ParseMeasure(s.Key); err == nil && m.String() == s.Key {
+					ok = true // as xlrun export writes what MTEB has no name for
+				}
+				if !ok && s.Key != "main_score" {
 					unnamed++
 				}
 				rows = append(rows, results.Score{
@@ -175,15 +198,33 @@ func scoreRows(archive *mteb.Archive) (rows []results.Score, unnamed int) {
 	return rows, unnamed
 }
 
-// writeImport writes scores and runs.
-func (a *app) writeImport(out string, archive *mteb.Archive, rows []results.Score) error {
+// writeImport writes scores, tables and runs, completely or not at all, and
+// returns the number of runs. Predictions that cannot be a run are passed over
+// with a warning.
+func (a *app) writeImport(dir string, archive *mteb.Archive, rows []results.Score, tables []analysis.ScoreTable) (runs int, err error) {
+	out, err := openImport(dir)
+	if err != nil {
+		return 0, err
+	}
+	defer out.discard()
 	if len(rows) > 0 {
 		b, err := results.EncodeScores(rows)
 		if err != nil {
-			return err
+			return 0, err
 		}
-		if err := errors.Join(writeFile(filepath.Join(out, "scores.parquet"), b), writeFile(filepath.Join(out, "scores.csv"), scoresCSV(rows))); err != nil {
-			return err
+		if err := errors.Join(out.add("scores.parquet", b), out.add("scores.csv", scoresCSV(rows))); err != nil {
+			return 0, err
+		}
+	}
+	for i, t := range tables {
+		p := paperOfScores(&t)
+		name := tableFile(tables, i)
+		var b bytes.Buffer
+		if err := terminal.WriteScoresCSV(&b, tables[i:i+1]); err != nil {
+			return 0, err
+		}
+		if err := errors.Join(out.add("tables/"+name+".csv", b.Bytes()), out.add("tables/"+name+".tex", p.LaTeX(name)), out.add("tables/"+name+".md", p.Markdown())); err != nil {
+			return 0, err
 		}
 	}
 	// A folder for each revision where the directory has several of a model.
@@ -197,16 +238,26 @@ func (a *app) writeImport(out string, archive *mteb.Archive, rows []results.Scor
 		revisions[model] = revision
 	}
 	written := map[string]string{}
+	over, empty, emptyIn := 0, 0, ""
 	for _, name := range archive.Predictions {
-		all, err := archive.ReadPredictions(name)
-		if err != nil {
-			return err
-		}
 		model, _ := archive.Model(name)
-		for _, p := range all {
-			b, err := p.TREC()
-			if err != nil {
-				return err
+		texts, err := trecRuns(archive, name)
+		if err != nil {
+			var hints []string
+			if errors.Is(err, mteb.ErrBlankID) {
+				hints = append(hints, "xlrun eval reads the JSON itself")
+			}
+			a.ui.Warning(fmt.Sprintf("%s is passed over: %s", name, err), hints...)
+			over++
+			continue
+		}
+		for _, r := range texts {
+			p := r.Predictions
+			if n := p.Empty(); n > 0 {
+				if empty == 0 {
+					emptyIn = name
+				}
+				empty += n
 			}
 			parts := []string{plainName(p.Task), plainName(p.Subset)}
 			if p.Split != "test" {
@@ -214,19 +265,150 @@ func (a *app) writeImport(out string, archive *mteb.Archive, rows []results.Scor
 			}
 			folder := plainName(p.Model)
 			if several[model] {
-				folder = filepath.Join(folder, plainName(p.Revision))
+				folder += "/" + plainName(p.Revision)
 			}
-			to := filepath.Join(out, "runs", folder, strings.Join(parts, ".")+".trec")
+			to := "runs/" + folder + "/" + strings.Join(parts, ".") + ".trec"
 			if before, ok := written[to]; ok {
-				return fmt.Errorf("%s and %s would both become %s; import them from directories of their own, into different outputs", before, name, to)
+				return 0, fmt.Errorf("%s and %s would both become %s; import them from directories of their own, into different outputs", before, name, to)
 			}
 			written[to] = name
-			if err := writeFile(to, b); err != nil {
-				return err
+			if err := out.add(to, r.text); err != nil {
+				return 0, err
 			}
+			runs++
 		}
 	}
+	if over > 0 {
+		a.ui.Warning(fmt.Sprintf("files of predictions that are passed over: %d of %d", over, len(archive.Predictions)))
+	}
+	if empty > 0 {
+		a.ui.Warning(fmt.Sprintf("queries without a document, which leave no line in a TREC run: %d, the first in %s", empty, emptyIn))
+	}
+	return runs, out.commit()
+}
+
+type trecRun struct {
+	mteb.Predictions
+	text []byte
+}
+
+// trecRuns returns all rankings of a file, or none.
+func trecRuns(archive *mteb.Archive, name string) ([]trecRun, error) {
+	all, err := archive.ReadPredictions(name)
+	if err != nil {
+		return nil, err
+	}
+	var out []trecRun
+	for _, p := range all {
+		b, err := p.TREC()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, trecRun{p, b})
+	}
+	return out, nil
+}
+
+// importList is the file that names what an import wrote, so that the next one
+// replaces that and nothing else.
+const importList = "import.json"
+
+type importedList struct {
+	Format string   `json:"format"`
+	Files  []string `json:"files"`
+}
+
+const importFormat = "xlrun.import/1"
+
+// foreignError is of a directory that holds what no import wrote.
+type foreignError struct{ dir, file string }
+
+func (e foreignError) Error() string {
+	return fmt.Sprintf("%s holds %s, which no import wrote there", e.dir, e.file)
+}
+
+// importDir is a directory that an import writes: beside its place first, and
+// moved there at the end, so that an error leaves it as it was.
+type importDir struct {
+	dir, tmp string
+	files    []string // with slashes
+	made     bool     // there was no such directory before
+}
+
+func openImport(dir string) (*importDir, error) {
+	if err := onlyImported(dir); err != nil {
+		return nil, err
+	}
+	_, err := os.Stat(dir)
+	d := &importDir{dir: dir, made: errors.Is(err, fs.ErrNotExist)}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, err
+	}
+	d.tmp, err = os.MkdirTemp(dir, ".import-*")
+	return d, err
+}
+
+func (d *importDir) add(name string, b []byte) error {
+	d.files = append(d.files, name)
+	return writeFile(filepath.Join(d.tmp, filepath.FromSlash(name)), b)
+}
+
+// commit puts what was added in the place of an earlier import.
+func (d *importDir) commit() error {
+	slices.Sort(d.files)
+	list, err := json.MarshalIndent(importedList{importFormat, d.files}, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := writeFile(filepath.Join(d.tmp, importList), append(list, '\n')); err != nil {
+		return err
+	}
+	for _, name := range []string{"scores.parquet", "scores.csv", "tables", "runs", importList} {
+		if err := os.RemoveAll(filepath.Join(d.dir, name)); err != nil {
+			return err
+		}
+		if err := os.Rename(filepath.Join(d.tmp, name), filepath.Join(d.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	d.made = false
 	return nil
+}
+
+// discard removes what is not in its place.
+func (d *importDir) discard() {
+	_ = os.RemoveAll(d.tmp)
+	if d.made {
+		_ = os.Remove(d.dir)
+	}
+}
+
+// onlyImported is an error where a directory holds a file that its list does
+// not name.
+func onlyImported(dir string) error {
+	ours := map[string]bool{importList: true}
+	b, err := os.ReadFile(filepath.Join(dir, importList))
+	if err == nil {
+		var l importedList
+		if json.Unmarshal(b, &l) != nil || l.Format != importFormat {
+			return foreignError{dir, importList}
+		}
+		for _, f := range l.Files {
+			ours[f] = true
+		}
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !ours[name] {
+			return foreignError{dir, name}
+		}
+		return err
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // plainName keeps of a name what every file system takes.
@@ -283,14 +465,22 @@ func (a *app) printScores(tables []analysis.ScoreTable, format string) error {
 	switch format {
 	case "json":
 		enc := json.NewEncoder(a.stdout)
-		enc.SetIndent("", " ")
-		return enc.Encode(tables)
+		enc.SetIndent("", "  ")
+		enc.SetEscapeHTML(false)
+		return enc.Encode(analysis.Scores{Format: analysis.ScoresFormat, Tables: tables})
 	case "table":
 		return a.ui.Scores(nil, tables)
+	case "csv": // the only one that has no room for notes
+		for _, t := range tables {
+			for _, n := range t.Notes {
+				a.ui.Warning(strings.TrimPrefix(t.Task+": ", ": ") + n.Text)
+			}
+		}
+		return terminal.WriteScoresCSV(a.stdout, tables)
 	}
 	for i := range tables {
 		p := paperOfScores(&tables[i])
-		b := map[string]func() []byte{"csv": p.CSV, "markdown": p.Markdown, "latex": func() []byte { return p.LaTeX(tableFile(tables, i)) }}[format]()
+		b := map[string]func() []byte{"markdown": p.Markdown, "latex": func() []byte { return p.LaTeX(tableFile(tables, i)) }}[format]()
 		if i > 0 {
 			b = append([]byte("\n"), b...)
 		}

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -44,7 +45,8 @@ type ScoreGain struct {
 	High  Float   `json:"high"`
 	T     Float   `json:"t"` // null where all differences are equal
 	P     float64 `json:"p"`
-	PHolm float64 `json:"p_adj"` // Holm, over models
+	PHolm float64 `json:"p_holm_baseline"` // Holm, over the models compared with the baseline
+	PPair Float   `json:"p_holm_pairs"`    // Holm, over all pairs of models, as the letters; null where there are none
 	Wins  int     `json:"wins"`
 	Ties  int     `json:"ties"`
 	Loss  int     `json:"losses"`
@@ -81,6 +83,9 @@ func CompareScores(rows []results.Score, opt ScoreOptions) ([]ScoreTable, error)
 	subsets := map[[2]string]map[string]bool{}
 	var order [][2]string
 	var tasks []string
+	if err := knownTasks(rows, opt.Tasks); err != nil {
+		return nil, err
+	}
 	for _, r := range rows {
 		if opt.Tasks != nil && !slices.Contains(opt.Tasks, r.Task) {
 			continue
@@ -96,7 +101,7 @@ func CompareScores(rows []results.Score, opt ScoreOptions) ([]ScoreTable, error)
 		}
 	}
 	if len(order) == 0 {
-		return nil, fmt.Errorf("compare scores: there are none of %s", list(opt.Tasks))
+		return nil, errors.New("compare scores: there are none")
 	}
 	slices.SortFunc(order, func(a, b [2]string) int {
 		return cmp.Or(strings.Compare(a[0], b[0]), strings.Compare(a[1], b[1]))
@@ -125,6 +130,34 @@ func CompareScores(rows []results.Score, opt ScoreOptions) ([]ScoreTable, error)
 		out = append(out, *t)
 	}
 	return out, nil
+}
+
+// knownTasks is an error that names the task that no score is of.
+func knownTasks(rows []results.Score, wanted []string) error {
+	var known []string
+	seen := map[string]bool{}
+	for _, r := range rows {
+		if !seen[r.Task] {
+			seen[r.Task] = true
+			known = append(known, r.Task)
+		}
+	}
+	slices.Sort(known)
+	for _, w := range wanted {
+		if !seen[w] {
+			return fmt.Errorf("there are no scores of task %q.%s There are scores of %s", w, sdk.DidYouMean(w, known), strings.Join(known, ", "))
+		}
+	}
+	return nil
+}
+
+// ScoresFormat names the layout of [Scores].
+const ScoresFormat = "xlrun.scores/1"
+
+// Scores is what is written as JSON of tables of published scores.
+type Scores struct {
+	Format string       `json:"format"` // ScoresFormat
+	Tables []ScoreTable `json:"tables"`
 }
 
 // modelNames names each model and revision: by the model alone where it has one
@@ -312,7 +345,7 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 			continue
 		}
 		x := testDifferences(minus(t.Models[i], t.Models[base]), 1-alpha, 0, flipSeed)
-		g := &ScoreGain{Mean: x.Mean, Low: Float(x.Low), High: Float(x.High), T: Float(x.T), P: x.P, Wins: x.Wins, Ties: x.Ties, Loss: x.Losses}
+		g := &ScoreGain{Mean: x.Mean, Low: Float(x.Low), High: Float(x.High), T: Float(x.T), P: x.P, PPair: Float(math.NaN()), Wins: x.Wins, Ties: x.Ties, Loss: x.Losses}
 		if math.IsNaN(x.Low) {
 			equal = append(equal, t.Models[i].Name+" − "+t.Baseline)
 		}
@@ -339,6 +372,11 @@ func (t *ScoreTable) compare(opt ScoreOptions, add func(code string, warning boo
 		}
 	}
 	adjusted := stats.Holm(p)
+	for i := range t.Models {
+		if i != base {
+			t.Models[i].Gain.PPair = Float(adjusted[pairAt(n, min(i, base), max(i, base))])
+		}
+	}
 	sets := stats.Groups(means, func(i, j int) bool { return stats.Rejects(adjusted[pairAt(n, i, j)], alpha) })
 	for i, letters := range stats.Letters(n, sets) {
 		t.Models[i].Letters = letters

@@ -16,10 +16,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"sort"
@@ -39,9 +39,16 @@ type Result struct {
 	DatasetRevision string
 	Version         string // of mteb; "" where the file does not say
 	Entries         []Entry
-	// NoNumbers counts values that Python wrote as NaN or Infinity, such as a
-	// correlation with constant scores, and scores in quotes. They are left out.
-	NoNumbers int
+	// NoNumbers are values that are left out: what Python wrote as NaN or
+	// Infinity, such as a correlation with constant scores, null, scores in
+	// quotes, and numbers beyond the range of a 64-bit float.
+	NoNumbers []NoNumber
+}
+
+// NoNumber is a value that stands where a score should and is none.
+type NoNumber struct {
+	Split, Subset, Key string
+	Text               string // as in the file; null for NaN and Infinity, too
 }
 
 // Entry is the scores of one subset and split.
@@ -142,7 +149,7 @@ func Load(dir string) (*Archive, error) {
 				return err
 			}
 			var m modelMeta
-			if err := json.Unmarshal(b, &m); err != nil || m.Name == "" {
+			if err := json.Unmarshal(bytes.TrimPrefix(b, mark), &m); err != nil || m.Name == "" {
 				out.Skipped = append(out.Skipped, Skipped{name, "it names no model; the folder's name stands for it"})
 			} else {
 				out.names[path.Dir(name)] = m
@@ -246,10 +253,10 @@ func (a *Archive) Model(file string) (model, revision string) {
 // before version 1.11 (splits at the top). File, Model and Revision stay empty.
 func Parse(b []byte) (*Result, error) {
 	r := &Result{}
-	b, r.NoNumbers = withNull(b)
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(b, &top); err != nil {
-		return nil, fmt.Errorf("not an object of JSON: %w", err)
+	b, _ = withNull(b)
+	top, err := object(b)
+	if err != nil {
+		return nil, err
 	}
 	text := func(key string) string {
 		var s *string
@@ -270,8 +277,8 @@ func Parse(b []byte) (*Result, error) {
 		return r, r.parseOld(top)
 	}
 	var splits map[string][]map[string]json.RawMessage
-	if err := json.Unmarshal(top["scores"], &splits); err != nil {
-		return nil, fmt.Errorf("read scores: %w", err)
+	if err := decode(top["scores"], &splits); err != nil {
+		return nil, fmt.Errorf("read scores, which should be {split: [{measure: value}]}: %w", err)
 	}
 	for _, split := range sorted(splits) {
 		for _, x := range splits[split] {
@@ -290,7 +297,7 @@ func Parse(b []byte) (*Result, error) {
 			for _, l := range langs {
 				e.Languages = append(e.Languages, clean(l))
 			}
-			e.Scores = r.scores(x)
+			e.Scores = r.scores(e.Split, e.Subset, x)
 			if len(e.Scores) == 0 {
 				return nil, fmt.Errorf("subset %q of split %q has no numbers", e.Subset, e.Split)
 			}
@@ -340,7 +347,7 @@ func (r *Result) parseOld(top map[string]json.RawMessage) error {
 		if json.Unmarshal(top[split], &x) != nil || x == nil {
 			continue // a string or a number about the file
 		}
-		if own := r.scores(x); len(own) > 0 {
+		if own := r.scores(clean(split), "default", x); len(own) > 0 {
 			r.Entries = append(r.Entries, Entry{Split: clean(split), Subset: "default", Scores: own})
 		}
 		for _, subset := range sorted(x) {
@@ -348,7 +355,7 @@ func (r *Result) parseOld(top map[string]json.RawMessage) error {
 			if json.Unmarshal(x[subset], &y) != nil || y == nil {
 				continue
 			}
-			if own := r.scores(y); len(own) > 0 {
+			if own := r.scores(clean(split), clean(subset), y); len(own) > 0 {
 				r.Entries = append(r.Entries, Entry{Split: clean(split), Subset: clean(subset), Scores: own})
 			}
 		}
@@ -359,27 +366,31 @@ func (r *Result) parseOld(top map[string]json.RawMessage) error {
 	return nil
 }
 
-// aside are numbers of an entry that measure no quality.
-var aside = map[string]bool{"evaluation_time": true, "kg_co2_emissions": true}
+// aside are fields of an entry that are no scores.
+var aside = map[string]bool{
+	"evaluation_time": true, "kg_co2_emissions": true, "hf_subset": true, "languages": true, "mteb_version": true,
+	"date": true, "dataset_version": true, "dataset_revision": true, "mteb_dataset_name": true,
+}
 
-// scores reads the numbers of an entry, by name.
-func (r *Result) scores(x map[string]json.RawMessage) []Score {
+// scores reads the numbers of an entry, by name, and notes what should be one
+// and is not. Lists and objects are more than a score and are passed over.
+func (r *Result) scores(split, subset string, x map[string]json.RawMessage) []Score {
 	var out []Score
 	for _, key := range sorted(x) {
-		if _, known := Measure(key); known && len(x[key]) > 0 && x[key][0] == '"' {
-			r.NoNumbers++
-		}
-		var n json.Number
-		if aside[key] || len(x[key]) == 0 || x[key][0] == '"' || json.Unmarshal(x[key], &n) != nil || n == "" {
+		if aside[key] || len(x[key]) == 0 || x[key][0] == '{' || x[key][0] == '[' {
 			continue
 		}
-		v, err := n.Float64()
-		if err != nil || math.IsInf(v, 0) || math.IsNaN(v) {
+		text := string(x[key])
+		v, err := strconv.ParseFloat(text, 64) // of JSON's numbers, all; of its other values, none
+		if err != nil && shouldBeNumber(key, text) {
+			r.NoNumbers = append(r.NoNumbers, NoNumber{split, subset, clean(key), clean(text)})
+		}
+		if err != nil {
 			continue
 		}
 		s := Score{Key: clean(key), Value: v}
 		s.Measure, _ = Measure(s.Key)
-		if _, fraction, ok := strings.Cut(n.String(), "."); ok {
+		if _, fraction, ok := strings.Cut(text, "."); ok {
 			s.Digits = len(fraction)
 			if strings.ContainsAny(fraction, "eE") {
 				s.Digits = 17
@@ -388,6 +399,106 @@ func (r *Result) scores(x map[string]json.RawMessage) []Score {
 		out = append(out, s)
 	}
 	return out
+}
+
+// shouldBeNumber says whether a value of JSON that is no 64-bit float stands
+// where a score should: it is null or a number, or a text that reads as one, or
+// belongs to a measure. Other texts say something about the entry.
+func shouldBeNumber(key, text string) bool {
+	if _, known := Measure(key); known || key == "main_score" || text == "null" {
+		return true
+	}
+	if text == "true" || text == "false" {
+		return false
+	}
+	_, err := strconv.ParseFloat(strings.Trim(text, `" `), 64)
+	return err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+// mark is UTF-8's byte order mark.
+var mark = []byte("\ufeff")
+
+// object reads a file that is one object of JSON. A byte order mark is skipped.
+// A key that occurs twice in one object, at any depth, is an error, because
+// readers differ on which of the two holds.
+func object(b []byte) (map[string]json.RawMessage, error) {
+	if bytes.HasPrefix(b, []byte{0xff, 0xfe}) || bytes.HasPrefix(b, []byte{0xfe, 0xff}) {
+		return nil, errors.New("in UTF-16: write it in UTF-8")
+	}
+	b = bytes.TrimPrefix(b, mark)
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, errors.New("empty: was it written to the end?")
+	}
+	var top map[string]json.RawMessage
+	if err := decode(b, &top); err != nil {
+		return nil, err
+	}
+	if top == nil {
+		return nil, errors.New("null where an object should be")
+	}
+	if key := twice(b); key != "" {
+		return nil, fmt.Errorf("the key %q occurs twice in one object: remove one of the two", clean(key))
+	}
+	return top, nil
+}
+
+// decode is json.Unmarshal with errors for people.
+func decode(b []byte, to any) error {
+	err := json.Unmarshal(b, to)
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &kind):
+		want := map[reflect.Kind]string{reflect.Map: "an object", reflect.Slice: "a list", reflect.Float64: "a number", reflect.Pointer: "a number"}[kind.Type.Kind()]
+		got := map[string]string{"array": "a list", "object": "an object", "string": "a text", "bool": "true or false"}[kind.Value]
+		if got == "" {
+			got = "a " + kind.Value // a number, with its digits where it has no place in a float
+		}
+		if number, ok := strings.CutPrefix(kind.Value, "number "); ok && want == "a number" {
+			return fmt.Errorf("%s is beyond the range of a 64-bit float", number)
+		}
+		return fmt.Errorf("%s where %s should be", got, want)
+	case errors.As(err, &syntax) && syntax.Offset >= int64(len(b)):
+		return errors.New("the JSON ends too early: was it written to the end?")
+	case errors.As(err, &syntax):
+		return fmt.Errorf("no JSON from byte %d on: %s", syntax.Offset, syntax.Error())
+	}
+	return err
+}
+
+// twice returns a key that occurs twice in one object of valid JSON, "" where
+// none does.
+func twice(b []byte) string {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	var open []map[string]bool // nil for a list
+	key := false               // a key of the last object comes next
+	for {
+		t, err := d.Token()
+		if err != nil {
+			return ""
+		}
+		text, isText := t.(string)
+		switch {
+		case t == json.Delim('{'):
+			open = append(open, map[string]bool{})
+			key = true
+			continue
+		case t == json.Delim('['):
+			open = append(open, nil)
+		case t == json.Delim('}'), t == json.Delim(']'):
+			open = open[:len(open)-1]
+		case isText && key:
+			if at := open[len(open)-1]; at[text] {
+				return text
+			} else {
+				at[text] = true
+			}
+			key = false
+			continue
+		}
+		key = len(open) > 0 && open[len(open)-1] != nil
+	}
 }
 
 func sorted[V any](m map[string]V) []string {
@@ -417,9 +528,13 @@ func (a *Archive) ReadPredictions(name string) ([]Predictions, error) {
 	if err != nil {
 		return nil, err
 	}
-	var top map[string]json.RawMessage
-	if err := json.Unmarshal(b, &top); err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+	b, n := withNull(b)
+	if n > 0 {
+		return nil, errors.New("it holds NaN or Infinity, which have no place in an order")
+	}
+	top, err := object(b)
+	if err != nil {
+		return nil, err
 	}
 	stem := strings.TrimSuffix(path.Base(name), "_predictions.json")
 	model, revision := a.Model(name)
@@ -431,7 +546,11 @@ func (a *Archive) ReadPredictions(name string) ([]Predictions, error) {
 		model, revision = clean(meta.Name), cmp.Or(clean(meta.Revision), revision)
 	}
 	delete(top, "mteb_model_meta")
-	if flat, err := rankings(top); err == nil {
+	if isFlat(top) {
+		flat, err := rankings(top)
+		if err != nil {
+			return nil, err
+		}
 		task, subset, ok := cutLast(stem)
 		if !ok {
 			task, subset = stem, "default"
@@ -441,19 +560,19 @@ func (a *Archive) ReadPredictions(name string) ([]Predictions, error) {
 	var out []Predictions
 	for _, subset := range sorted(top) {
 		var splits map[string]map[string]json.RawMessage
-		if err := json.Unmarshal(top[subset], &splits); err != nil {
-			return nil, fmt.Errorf("read %s: %q is neither a query with its documents nor a subset with its splits: %w", name, subset, err)
+		if err := decode(top[subset], &splits); err != nil {
+			return nil, fmt.Errorf("%q is neither a query with its documents nor a subset with its splits: %w", clean(subset), err)
 		}
 		for _, split := range sorted(splits) {
 			q, err := rankings(splits[split])
 			if err != nil {
-				return nil, fmt.Errorf("read %s, subset %q: %w", name, subset, err)
+				return nil, fmt.Errorf("subset %q: %w", clean(subset), err)
 			}
 			out = append(out, Predictions{File: name, Model: model, Revision: revision, Task: stem, Subset: clean(subset), Split: clean(split), Queries: q})
 		}
 	}
 	if len(out) == 0 {
-		return nil, fmt.Errorf("read %s: no rankings", name)
+		return nil, errors.New("no rankings")
 	}
 	return out, nil
 }
@@ -466,14 +585,36 @@ func cutLast(stem string) (before, after string, ok bool) {
 	return stem[:i], stem[i+1:], true
 }
 
+// isFlat says whether an object has queries, not subsets: whether what stands
+// two levels down is no object.
+func isFlat(top map[string]json.RawMessage) bool {
+	for _, k := range sorted(top) {
+		var below map[string]json.RawMessage
+		if json.Unmarshal(top[k], &below) != nil || len(below) == 0 {
+			continue
+		}
+		return below[sorted(below)[0]][0] != '{'
+	}
+	return len(top) > 0
+}
+
 func rankings(queries map[string]json.RawMessage) (map[string]map[string]float64, error) {
 	out := make(map[string]map[string]float64, len(queries))
 	for _, q := range sorted(queries) {
-		var docs map[string]float64
-		if err := json.Unmarshal(queries[q], &docs); err != nil {
-			return nil, fmt.Errorf("query %q: %w", q, err)
+		var docs map[string]*float64
+		if err := decode(queries[q], &docs); err != nil {
+			return nil, fmt.Errorf("query %q: %w", clean(q), err)
 		}
-		out[q] = docs
+		if docs == nil {
+			return nil, fmt.Errorf("query %q: null where its documents should be", clean(q))
+		}
+		out[q] = make(map[string]float64, len(docs))
+		for _, d := range sorted(docs) {
+			if docs[d] == nil {
+				return nil, fmt.Errorf("query %q: null where the score of %q should be", clean(q), clean(d))
+			}
+			out[q][d] = *docs[d]
+		}
 	}
 	if len(out) == 0 {
 		return nil, errors.New("no queries")
@@ -481,9 +622,22 @@ func rankings(queries map[string]json.RawMessage) (map[string]map[string]float64
 	return out, nil
 }
 
+// ErrBlankID is of an id that is empty or has white space.
+var ErrBlankID = errors.New("which a TREC run cannot hold")
+
+// Empty counts the queries without a document, which leave no line in a run.
+func (p Predictions) Empty() (n int) {
+	for _, docs := range p.Queries {
+		if len(docs) == 0 {
+			n++
+		}
+	}
+	return n
+}
+
 // TREC writes rankings as a TREC run: documents by score, equal ones by id
 // descending as trec_eval orders them. An id with white space cannot stand in
-// one and is an error.
+// one and is an error, [ErrBlankID].
 func (p Predictions) TREC() ([]byte, error) {
 	var b []byte
 	for _, q := range sorted(p.Queries) {
@@ -502,7 +656,7 @@ func (p Predictions) TREC() ([]byte, error) {
 		for i, d := range docs {
 			for _, id := range []string{q, d} {
 				if id == "" || strings.ContainsFunc(id, unicode.IsSpace) {
-					return nil, fmt.Errorf("%s: the id %q is empty or has white space, which a TREC run cannot hold", p.File, id)
+					return nil, fmt.Errorf("the id %q is empty or has white space, %w", id, ErrBlankID)
 				}
 			}
 			b = append(b, q...)

@@ -65,7 +65,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		`[]`:                 "not an object",
+		`[]`:                 "a list where an object should be",
 		`{"task_name": 3}`:   "no \"task_name\"",
 		`{"task_name": "T"}`: "no scores",
 		`{"task_name": "T", "scores": {"test": [{"hf_subset": "x"}]}}`: "no numbers",
@@ -246,7 +246,8 @@ func TestWebFAQ(t *testing.T) {
 // Python writes NaN and Infinity bare; such values are left out and counted.
 func TestNoNumbers(t *testing.T) {
 	r, err := Parse([]byte(`{"task_name": "NaN \"Infinity", "scores": {"test": [{"hf_subset": "deu", "languages": [], "ndcg_at_10": 0.5,
-		"nauc_map_at_1_max": NaN, "a": -Infinity, "b":Infinity, "c": -1.5, "recall_at_10": "0.5"}]}}`))
+		"nauc_map_at_1_max": NaN, "a": -Infinity, "b":Infinity, "c": -1.5, "recall_at_10": "0.5",
+		"x": "0.5", "main_score": 1e999, "map_at_1": null, "note": "text", "list": [NaN]}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,11 +255,11 @@ func TestNoNumbers(t *testing.T) {
 	for _, s := range r.Entries[0].Scores {
 		keys = append(keys, s.Key)
 	}
-	if r.NoNumbers != 4 || r.Task != `NaN "Infinity` || !slices.Equal(keys, []string{"c", "ndcg_at_10"}) {
-		t.Errorf("got %d values that are no numbers, task %q, keys %v", r.NoNumbers, r.Task, keys)
+	if len(r.NoNumbers) != 7 || r.Task != `NaN "Infinity` || !slices.Equal(keys, []string{"c", "ndcg_at_10"}) {
+		t.Errorf("got %v as values that are no numbers, task %q, keys %v", r.NoNumbers, r.Task, keys)
 	}
 	old, err := Parse([]byte(`{"mteb_dataset_name": "x", "test": {"deu": {"ndcg_at_10": 0.5, "map_at_10": "0.4", "recall_at_10": NaN}}}`))
-	if err != nil || old.NoNumbers != 2 || len(old.Entries[0].Scores) != 1 {
+	if err != nil || len(old.NoNumbers) != 2 || len(old.Entries[0].Scores) != 1 {
 		t.Errorf("the layout before 1.11: got %+v, %v", old, err)
 	}
 	if _, err := Parse([]byte(`{"task_name": "x", "scores": Nan}`)); err == nil {
@@ -283,6 +284,49 @@ func TestRevisionsOfPredictions(t *testing.T) {
 		}
 		if p[0].Model != "org/m" || p[0].Revision != want {
 			t.Errorf("got model %q, revision %q", p[0].Model, p[0].Revision)
+		}
+	}
+}
+
+// What cannot be relied on is refused, in words for people.
+func TestRefused(t *testing.T) {
+	const head = `{"task_name": "T", "scores": {"test": [{"hf_subset": "deu", `
+	for text, want := range map[string]string{
+		head + `"ndcg_at_10": 0.1, "ndcg_at_10": 0.34}]}}`:   `the key "ndcg_at_10" occurs twice`,
+		`{"task_name": "T", "task_name": "U", "scores": {}}`: `the key "task_name" occurs twice`,
+		`[]`:                                "a list where an object should be",
+		`{"task_name": "T", "scores": [1]}`: "a list where an object should be",
+		`{"task_name": "T", "scores": {"test": {"x": 1}}}`: "an object where a list should be",
+		"\xff\xfe{\x00":                  "in UTF-16",
+		head + `"ndcg_at_10": 0.1`:       "ends too early",
+		"":                               "empty",
+		head + `"ndcg_at_10": 0.1,,}]}}`: "no JSON from byte",
+	} {
+		if _, err := Parse([]byte(text)); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "Go value") {
+			t.Errorf("%s: got %v, want %q", text, err, want)
+		}
+	}
+	r, err := Parse([]byte("\ufeff" + head + `"ndcg_at_10": 0.1, "list": [{"a": 1}, {"a": 1}]}]}}`))
+	if err != nil || len(r.Entries) != 1 {
+		t.Errorf("with a byte order mark: %v", err)
+	}
+	dir := put(t, map[string]string{
+		"m/A_deu_predictions.json": `{"q": {"d": null}}`,
+		"m/B_deu_predictions.json": `{"q": {"d": Infinity}}`,
+		"m/C_deu_predictions.json": `{"q": {"d": 1`,
+		"m/D_deu_predictions.json": `{"q": {"d": 1, "d": 2}}`,
+		"m/E_deu_predictions.json": `{"q": {"d": 1e999}}`,
+		"m/F_deu_predictions.json": `{"q": null, "r": {"d": 1}}`,
+		"m/G_predictions.json":     `{"deu": {"test": {"q": {"d": "x"}}}}`,
+		"m/H_predictions.json":     `{"deu": 1}`,
+	})
+	a, err := Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"null where the score", "NaN or Infinity", "ends too early", `"d" occurs twice`, "1e999 is beyond", "null where its documents", "a text where a number", "a number where an object should be"} {
+		if _, err := a.ReadPredictions(a.Predictions[i]); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %q", a.Predictions[i], err, want)
 		}
 	}
 }

@@ -47,3 +47,30 @@ func TestGainWithoutInterval(t *testing.T) {
 		t.Errorf("no gain of y in\n%s", text)
 	}
 }
+
+// A narrow terminal names the columns that it has no room for; a pipe and a
+// file have them all.
+func TestScoresColumns(t *testing.T) {
+	m := analysis.ScoreModel{Name: "intfloat/multilingual-e5-small", Mean: .5, Values: map[string]float64{}}
+	table := analysis.ScoreTable{Measure: "nDCG@10", Baseline: "x", Models: []analysis.ScoreModel{m}}
+	for _, c := range strings.Fields("bul ces deu ell est fin fra hun ita lit nld") {
+		table.Columns = append(table.Columns, c+"-"+c)
+		m.Values[c+"-"+c] = .25
+	}
+	for _, tty := range []bool{true, false} {
+		screen := newScreen(80, 30)
+		if err := testUI(screen, tty, Options{}).Scores(nil, []analysis.ScoreTable{table}); err != nil {
+			t.Fatal(err)
+		}
+		text := screen.take()
+		_, gone, left := strings.Cut(text, "left out at this width: ")
+		if left != tty {
+			t.Errorf("terminal %t: got\n%s", tty, text)
+		}
+		for _, c := range table.Columns {
+			if n := strings.Count(text, c); n != 1 || !tty && strings.Contains(gone, c) {
+				t.Errorf("terminal %t: %s stands there %d times in\n%s", tty, c, n, text)
+			}
+		}
+	}
+}
