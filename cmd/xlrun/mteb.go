@@ -556,6 +556,10 @@ MTEB's files hold means only and say nothing of pools: records.parquet has all.`
 // exportMTEB writes what a directory of results holds and returns the number of
 // files and what was left out.
 func (a *app) exportMTEB(dir, out string) (files int, left []string, err error) {
+	// A study that publishes meanwhile makes other results the latest.
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		dir = real
+	}
 	sum, err := readSummary(filepath.Join(dir, "summary.json"))
 	if err != nil {
 		return 0, nil, err
@@ -587,9 +591,22 @@ func (a *app) exportMTEB(dir, out string) (files int, left []string, err error) 
 	for _, c := range slices.Sorted(maps.Keys(chosen)) {
 		a.ui.Warning("the main_score of retrieval " + c + ", as no analysis of it names a measure that is here, and nDCG@10 is not here")
 	}
+	revision := digest.Hex()[:12]
+	folder := map[string]string{} // by lower case, which some file systems do not tell apart: system
+	taken := map[string]string{}  // retrieval
 	for _, r := range all {
-		dir := filepath.Join(out, plainName(r.Model), digest.Hex()[:12])
-		meta, err := json.MarshalIndent(map[string]any{"name": r.Model, "revision": digest.Hex()[:12]}, "", "  ")
+		model, task := strings.ToLower(plainName(r.Model)), strings.ToLower(plainName(r.Task))
+		if other := cmp.Or(folder[model], r.Model); other != r.Model {
+			return 0, nil, fmt.Errorf("the systems %q and %q would be written to the same directory, %s; nothing is written: rename one in the workflow", other, r.Model, plainName(r.Model))
+		}
+		if other := cmp.Or(taken[model+"/"+task], r.Task); other != r.Task {
+			return 0, nil, fmt.Errorf("the retrievals %q and %q would be written to the same file, %s.json; nothing is written: rename one in the workflow", other, r.Task, plainName(r.Task))
+		}
+		folder[model], taken[model+"/"+task] = r.Model, r.Task
+	}
+	for _, r := range all {
+		dir := filepath.Join(out, plainName(r.Model), revision)
+		meta, err := json.MarshalIndent(map[string]any{"name": r.Model, "revision": revision}, "", "  ")
 		if err != nil {
 			return 0, nil, err
 		}
@@ -603,6 +620,9 @@ func (a *app) exportMTEB(dir, out string) (files int, left []string, err error) 
 		if err := writeFile(filepath.Join(dir, plainName(r.Task)+".json"), text); err != nil {
 			return 0, nil, err
 		}
+	}
+	if old := otherRevisions(out, revision); len(old) > 0 {
+		a.ui.Warning(fmt.Sprintf("%s also holds results of other records, which xlrun import mteb reads as well: %d, %s the first", out, len(old), old[0]))
 	}
 	return len(all), left, nil
 }
@@ -658,4 +678,21 @@ func withScript(code string) string {
 	}
 	script, _ := tag.Script()
 	return code + "-" + script.String()
+}
+
+// otherRevisions lists the directories SYSTEM/REVISION in out that are not of
+// this revision.
+func otherRevisions(out, revision string) []string {
+	found, _ := filepath.Glob(filepath.Join(out, "*", "*", "model_meta.json")) // the pattern is well formed
+	var other []string
+	for _, path := range found {
+		dir := filepath.Dir(path)
+		if filepath.Base(dir) == revision {
+			continue
+		}
+		if rel, err := filepath.Rel(out, dir); err == nil {
+			other = append(other, filepath.ToSlash(rel))
+		}
+	}
+	return other
 }
