@@ -98,6 +98,9 @@ func (e *evalCommand) run(ctx context.Context, args []string) int {
 	if code != exitDone {
 		return code
 	}
+	if !e.byQuery && !slices.ContainsFunc(e.measures, func(m ir.Measure) bool { return m.Name() != "relstring" }) {
+		e.ui.Warning("relstring has a text for each query and none over all, so there is nothing to print; add -q")
+	}
 	return e.print(result)
 }
 
@@ -167,9 +170,6 @@ func (e *evalCommand) prepare(args []string) (qrels string, runs []string, code 
 		return "", nil, e.usage("-p: want a whole number from 0 to 17, got %d; -format csv and -json have all decimals", e.places)
 	case (e.out == "tsv" || e.out == "jsonl") && !exists(e.out):
 		return "", nil, e.usage("-o names a file here; for what ir_measures calls -o %s write -format %s", e.out, map[string]string{"tsv": "ir_measures", "jsonl": "jsonl"}[e.out])
-	}
-	if !e.byQuery && !slices.ContainsFunc(e.measures, func(m ir.Measure) bool { return m.Name() != "relstring" }) {
-		e.ui.Warning("relstring has a text for each query and none over all, so nothing is printed; add -q")
 	}
 	if e.asIRMeasures() {
 		e.complete = true // it has no other way
