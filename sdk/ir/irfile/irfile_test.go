@@ -375,7 +375,7 @@ func TestSaveRefuses(t *testing.T) {
 		exts []string
 		want string
 	}{
-		"a grade beyond 32 bits": {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"a": 1, "d": 1<<32 + 1}}) }, exts, `query "q": document "d" has the grade 4294967297, which is beyond ±1000000000`},
+		"a grade beyond 32 bits": {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"a": 1, "d": math.MaxInt}}) }, exts, fmt.Sprintf(`query "q": document "d" has the grade %d, which is beyond ±1000000000`, math.MaxInt)},
 		"a large grade":          {func(path string) error { return SaveQrels(path, ir.Qrels{"q": {"d": 1, "b": -1_000_000_001}}) }, exts, `query "q": document "b" has the grade -1000000001, which is beyond ±1000000000`},
 		"one rank twice": {func(path string) error {
 			return SaveRun(path, ir.Run{Tag: "t", Rankings: map[ir.QueryID]ir.Ranking{"q": {{Doc: "a", Score: 2, Rank: 1}, {Doc: "b", Score: 1, Rank: 1}}}}, ir.Rank)
