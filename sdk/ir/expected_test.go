@@ -414,7 +414,7 @@ func TestWorkAddsUp(t *testing.T) {
 		t.Errorf("want %v, got %v", errWork, err)
 	}
 	v.work = 0
-	if err := v.spend(1<<62, 1<<62); !errors.Is(err, errWork) {
+	if err := v.spend(math.MaxInt, math.MaxInt); !errors.Is(err, errWork) {
 		t.Errorf("a product that wraps: want %v, got %v", errWork, err)
 	}
 }
