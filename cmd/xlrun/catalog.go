@@ -3,15 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"encoding/gob"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 
@@ -33,7 +30,7 @@ type catalog struct {
 	components map[sdk.Kind]map[string]entry
 
 	mu     sync.Mutex
-	hashes map[string]cas.Digest // of files, within this process
+	hashes map[string]hashed // of files, within this process
 }
 
 type entry struct {
@@ -46,7 +43,7 @@ var _ study.Catalog = (*catalog)(nil)
 // newCatalog takes the declarations of the bundled plugins from this binary,
 // and starts the others to ask them.
 func newCatalog(ctx context.Context, host *pluginhost.Host, external []pluginhost.Spec, store *cas.Store) (*catalog, error) {
-	c := &catalog{host: host, store: store, components: map[sdk.Kind]map[string]entry{}, hashes: map[string]cas.Digest{}}
+	c := &catalog{host: host, store: store, components: map[sdk.Kind]map[string]entry{}, hashes: map[string]hashed{}}
 	for _, p := range bundled {
 		for _, comp := range p.Components {
 			if err := c.add(p.Name, p.Version, "", comp.Info); err != nil {
@@ -218,8 +215,8 @@ func (c *catalog) Sources(ctx context.Context, comp study.Component, config []by
 			if err := ctx.Err(); err != nil {
 				return err
 			}
-			d, err := c.hash(s.Path)
-			out[i] = study.SourceDigest{Name: s.Name, Digest: d, Path: s.Path}
+			h, err := c.hash(ctx, s.Path)
+			out[i] = study.SourceDigest{Name: s.Name, Digest: h.digest, Path: s.Path, Stamp: h.stamp}
 			return err
 		})
 	}
@@ -229,15 +226,16 @@ func (c *catalog) Sources(ctx context.Context, comp study.Component, config []by
 // Run reads a file with a run. The answer is kept in the store under the
 // digest of the file.
 func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) {
-	d, err := c.hash(path)
+	h, err := c.hash(ctx, path)
 	if err != nil {
 		return nil, err
 	}
-	key := cas.Sum([]byte("run/2 " + string(d)))
+	key := cas.Sum([]byte("run/2 " + string(h.digest)))
 	if c.store != nil {
 		if raw, ok, err := c.store.Action(key); err == nil && ok {
 			var f study.RunFile
-			if json.Unmarshal(raw, &f) == nil && f.Digest == d {
+			if json.Unmarshal(raw, &f) == nil && f.Digest == h.digest {
+				f.Stamp = h.stamp
 				return &f, nil
 			}
 		}
@@ -249,7 +247,10 @@ func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) 
 	if err != nil {
 		return nil, err
 	}
-	f := &study.RunFile{Digest: x.Digest, Queries: x.Queries, Deepest: x.Deepest}
+	if err := c.still(); err != nil {
+		return nil, err
+	}
+	f := &study.RunFile{Digest: x.Digest, Queries: x.Queries, Deepest: x.Deepest, Stamp: h.stamp}
 	if c.store != nil {
 		b, err := json.Marshal(f)
 		if err != nil {
@@ -262,31 +263,46 @@ func (c *catalog) Run(ctx context.Context, path string) (*study.RunFile, error) 
 	return f, nil
 }
 
-func (c *catalog) hash(path string) (cas.Digest, error) {
+// hashed is a file as it was read.
+type hashed struct {
+	digest cas.Digest
+	stamp  cas.Stamp
+}
+
+func (c *catalog) hash(ctx context.Context, path string) (hashed, error) {
 	c.mu.Lock()
-	d, ok := c.hashes[path]
+	h, ok := c.hashes[path]
 	c.mu.Unlock()
 	if ok {
-		return d, nil
+		return h, nil
 	}
-	f, err := os.Open(path)
+	h, err := await(ctx, func() (h hashed, err error) { // a large file must not keep Ctrl-C waiting
+		h.digest, h.stamp, err = cas.SumFile(path)
+		return h, err
+	})
 	if err != nil {
 		var pe *fs.PathError
 		if errors.As(err, &pe) {
-			return "", fmt.Errorf("cannot read %s: %w", path, pe.Err)
+			return h, fmt.Errorf("cannot read %s: %w", path, pe.Err)
 		}
-		return "", err
+		return h, err
 	}
-	defer func() { _ = f.Close() }()
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", fmt.Errorf("read %s: %w", path, err)
-	}
-	d = cas.Digest("sha256:" + hex.EncodeToString(h.Sum(nil)))
 	c.mu.Lock()
-	c.hashes[path] = d
+	c.hashes[path] = h
 	c.mu.Unlock()
-	return d, nil
+	return h, nil
+}
+
+// still reports whether the files that were hashed are what they were.
+func (c *catalog) still() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for path, h := range c.hashes {
+		if now, err := cas.StampOf(path); err != nil || now != h.stamp {
+			return fmt.Errorf("%s has changed while the plan was made; run again", path)
+		}
+	}
+	return nil
 }
 
 // Inspect returns what a loader's collection holds. The answer is kept in the
@@ -301,6 +317,9 @@ func (c *catalog) Inspect(ctx context.Context, comp study.Component, config []by
 	in, err := c.host.Inspect(ctx, 0, ref(comp, config))
 	if err != nil {
 		return nil, reason(err)
+	}
+	if err := c.still(); err != nil { // or what it holds would be kept for other files
+		return nil, err
 	}
 	if c.store != nil {
 		var b bytes.Buffer

@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -29,6 +27,7 @@ type ExistingRun struct {
 	Found   []ir.Finding // what is odd about it
 
 	path      string
+	stamp     cas.Stamp // of the file when it was read for Digest
 	src       ir.Source
 	scattered bool                      // the lines of a query are not together
 	whole     map[ir.QueryID]ir.Ranking // of small files; nil: the file is read again
@@ -53,7 +52,7 @@ func ReadRun(ctx context.Context, path string) (*ExistingRun, error) {
 func readRun(ctx context.Context, path string, whole int64) (*ExistingRun, error) {
 	x := &ExistingRun{path: path}
 	var err error
-	if x.Digest, err = hashFile(path); err != nil {
+	if x.Digest, x.stamp, err = cas.SumFile(path); err != nil {
 		return nil, err
 	}
 	if x.src, err = irfile.OpenRun(path); err != nil {
@@ -73,8 +72,8 @@ func readRun(ctx context.Context, path string, whole int64) (*ExistingRun, error
 
 // unchanged reports a file that is no longer what it was.
 func (x *ExistingRun) unchanged() error {
-	now, err := hashFile(x.path)
-	if err == nil && now != x.Digest {
+	now, err := cas.StampOf(x.path)
+	if err == nil && now != x.stamp {
 		err = fmt.Errorf("%s was written to while it was read; run again", x.path)
 	}
 	return err
@@ -330,16 +329,4 @@ func (x *ExistingRun) spilled(ctx context.Context, f func(id string, r ir.Rankin
 		}
 	}
 	return nil
-}
-
-func hashFile(path string) (cas.Digest, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", errors.Join(fmt.Errorf("read %s: %w", path, err), f.Close())
-	}
-	return cas.Digest("sha256:" + hex.EncodeToString(h.Sum(nil))), f.Close()
 }

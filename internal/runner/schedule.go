@@ -84,7 +84,8 @@ type run struct {
 	strict     bool                   // also steps in the store wait for what they need
 	retried    int
 	missing    int
-	lostPoints int // of curves, because their steps have failed
+	seen       map[string]cas.Stamp // of sources with the content that they were planned with
+	lostPoints int                  // of curves, because their steps have failed
 	notes      []Note
 
 	unusable []*node // those whose stored result is damaged, or of another xlrun
@@ -754,7 +755,63 @@ func (r *run) execute(ctx context.Context, n *node, action cas.Digest, slot int)
 	if !ok {
 		return nil, fmt.Errorf("unknown stage %q", n.step.Stage)
 	}
-	return f(ctx, j)
+	const tries = 3
+	for try := 1; ; try++ {
+		before, err := r.sources(n.step)
+		if err != nil {
+			return nil, err
+		}
+		res, err := f(ctx, j)
+		if err != nil || len(before) == 0 {
+			return res, err
+		}
+		// What the step gave must not be kept for files that it did not see.
+		after, err := r.sources(n.step)
+		switch {
+		case err != nil:
+			return nil, err
+		case slices.Equal(before, after):
+			return res, nil
+		case try == tries:
+			return nil, inputError{fmt.Errorf("the files of this step are written to again and again while it reads them; run again when they stand still")}
+		}
+	}
+}
+
+// sources returns the stamps of the files that a step reads, all of which are
+// what they were when the plan was made.
+func (r *run) sources(s *study.Step) ([]cas.Stamp, error) {
+	var out []cas.Stamp
+	for _, src := range s.Sources {
+		if src.Path == "" {
+			continue
+		}
+		stamp, err := cas.StampOf(src.Path)
+		if err != nil {
+			return nil, inputError{fmt.Errorf("read again what was planned with: %w", err)}
+		}
+		key := string(src.Digest) + " " + src.Path
+		r.mu.Lock()
+		seen := r.seen[key]
+		r.mu.Unlock()
+		if stamp != src.Stamp && stamp != seen {
+			var d cas.Digest
+			if d, stamp, err = cas.SumFile(src.Path); err != nil {
+				return nil, inputError{err}
+			}
+			if d != src.Digest {
+				return nil, inputError{fmt.Errorf("%s has changed since the plan was made; run again", src.Path)}
+			}
+			r.mu.Lock()
+			if r.seen == nil {
+				r.seen = map[string]cas.Stamp{}
+			}
+			r.seen[key] = stamp
+			r.mu.Unlock()
+		}
+		out = append(out, stamp)
+	}
+	return out, nil
 }
 
 // keep stores the record of an action.

@@ -94,7 +94,7 @@ func (b *builder) existing(in *instance) {
 		return
 	}
 	b.runs[in] = &existing{
-		source:  SourceDigest{Name: "run", Digest: f.Digest, Path: path},
+		source:  SourceDigest{Name: "run", Digest: f.Digest, Path: path, Stamp: f.Stamp},
 		queries: f.Queries, deepest: f.Deepest, declared: d,
 	}
 }

@@ -139,6 +139,7 @@ type SourceDigest struct {
 	Name   string     `json:"name"`
 	Digest cas.Digest `json:"digest"`
 	Path   string     `json:"-"`
+	Stamp  cas.Stamp  `json:"-"` // of the file when it was read for Digest; zero where nobody looked
 }
 
 // Mixture says which training pairs to take. Inputs: "pairs" (one or more
@@ -214,6 +215,7 @@ type RunFile struct {
 	Digest  cas.Digest // of the file as it lies
 	Queries []string   // ids, sorted
 	Deepest int        // the hits of the query that has most
+	Stamp   cas.Stamp  `json:"-"` // of the file when it was read for Digest
 }
 
 // Cell is one retrieval or fuse instance: what one row of the results is about.

@@ -198,6 +198,9 @@ func load(vectors, vectorsArg, ids, idsArg string) (*table, error) {
 }
 
 func readIDs(path string) (map[string]int, error) {
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() { // opening a named pipe would wait for its writer
+		return nil, fmt.Errorf("%s is no regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, errors.New(reason(err))

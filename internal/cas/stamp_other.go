@@ -1,0 +1,7 @@
+//go:build !linux
+
+package cas
+
+import "io/fs"
+
+func (*Stamp) system(fs.FileInfo) {}
