@@ -526,7 +526,7 @@ func Fuse(f study.Fusion, parts [][]results.Ranked) ([]results.Ranked, error) {
 			}
 			out[n].Score += float64(f.Weights[i] * v)
 		}
-		if math.IsInf(out[n].Score, 0) {
+		if math.IsInf(out[n].Score, 0) || math.IsNaN(out[n].Score) {
 			return nil, fmt.Errorf("the sum of the scores of document %s is beyond the range of a 64-bit float", out[n].DocumentID)
 		}
 	}
@@ -585,6 +585,9 @@ func comparable64(f study.Fusion, s []float64) (floor float64, err error) {
 			return 0, fmt.Errorf("scores from %g to %g are too far apart for their deviation; fuse by rank", last, best)
 		}
 		sd := math.Sqrt(square / float64(n))
+		if sd == 0 && best != last { // the squares are below all floats
+			return 0, fmt.Errorf("scores from %g to %g are too close for their deviation; fuse by rank", last, best)
+		}
 		for k := range s {
 			if best == last {
 				s[k] = 0

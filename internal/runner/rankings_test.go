@@ -123,6 +123,9 @@ func TestFuseRules(t *testing.T) {
 	if _, err := Fuse(weighted(study.NormaliseNone), [][]results.Ranked{rankedRows("a", 1e308), rankedRows("a", 1e308)}); err == nil {
 		t.Error("a sum beyond what a float holds is accepted")
 	}
+	if _, err := Fuse(weighted(study.NormaliseZScore), [][]results.Ranked{rankedRows("a", 3e-200, "b", 2e-200, "c", 1e-200), nil}); err == nil || !strings.Contains(err.Error(), "too close for their deviation; fuse by rank") {
+		t.Errorf("scores whose squares are below all floats: got %v", err)
+	}
 	for _, x := range []float64{1e308, math.Inf(1)} {
 		for _, normalise := range []string{study.NormaliseZScore, study.NormaliseMinMax} {
 			got, err := Fuse(weighted(normalise), [][]results.Ranked{rankedRows("a", x, "b", 1.), rankedRows("a", 2., "b", 1.)})
